@@ -1,0 +1,1 @@
+"""What the notebooks of Abstract Algorithms Live share; one module, one idea."""
