@@ -1,0 +1,182 @@
+"""One way to ask a model, whatever stands behind: a real `openai` client, chosen by COURSE_MODEL.
+
+rehearsal   the default: scripted replies, written in the notebook (`coursekit.rehearsal`); same for everybody
+local       SmolLM2-135M-Instruct, real weights in this process; offline, small, honest
+live        OpenAI or any compatible server; chosen by itself when OPENAI_API_KEY or OPENAI_BASE_URL is set
+
+    client = llm.client()
+    client.chat.completions.create(model=llm.model("capital"), messages=[...])
+"""
+
+import functools
+import os
+import secrets
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from coursekit import weights
+from coursekit.errors import CourseError
+
+if TYPE_CHECKING:
+    import openai  # half a second of work, so the functions below import it for those who ask
+
+OPENAI = "https://api.openai.com/v1"
+OPENAI_DEFAULT = "gpt-5.4-mini"
+EXAMPLE = "http://127.0.0.1:11434/v1"  # Ollama's
+LOCAL = "SmolLM2-135M-Instruct"
+SLOTS, SLOT_TOKENS = 4, 2048  # local: answers at once, and prompt plus answer of each
+_loading = threading.Lock()
+
+# SmolLM2's own chat template behind one guard: without it the server would ignore tools in silence.
+TEMPLATE = """\
+{%- if tools %}{{ raise_exception("SmolLM2 is too small to call tools and would ignore them; use \
+COURSE_MODEL=rehearsal, or a larger model through OPENAI_BASE_URL") }}{% endif -%}
+{%- for message in messages %}{% if loop.first and message.role != "system" %}{{ "<|im_start|>system\n\
+You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n" }}{% endif %}\
+{{ "<|im_start|>" + message.role + "\n" + message.content + "<|im_end|>\n" }}{% endfor -%}
+{%- if add_generation_prompt %}{{ "<|im_start|>assistant\n" }}{% endif -%}
+"""
+
+
+def mode() -> str:
+    """rehearsal, local or live. Raises CourseError if COURSE_MODEL is anything else."""
+    by_itself = "live" if _set("OPENAI_API_KEY") or _set("OPENAI_BASE_URL") else "rehearsal"
+    chosen = _set("COURSE_MODEL") or by_itself
+    if chosen not in ("rehearsal", "local", "live"):
+        raise CourseError(f"COURSE_MODEL={chosen!r} is not known; set it to rehearsal, local or live")
+    return chosen
+
+
+def client() -> "openai.OpenAI":
+    """An `openai.OpenAI` that is ready to ask. Raises CourseError, in about a second, if nothing answers."""
+    import openai
+
+    return openai.OpenAI(**_connection(openai.DefaultHttpxClient))
+
+
+def async_client() -> "openai.AsyncOpenAI":
+    """The same as an `openai.AsyncOpenAI`."""
+    import openai
+
+    return openai.AsyncOpenAI(**_connection(openai.DefaultAsyncHttpxClient))
+
+
+def model(policy: str) -> str:
+    """What to pass as `model=`: the `policy` itself in rehearsal, else the name of the model that answers."""
+    chosen = mode()
+    return policy if chosen == "rehearsal" else LOCAL if chosen == "local" else _live_model()
+
+
+def who_answers() -> str:
+    """One line for the reader: whose words these are, and how to change that."""
+    if mode() == "rehearsal":
+        ways = "COURSE_MODEL=local for real weights or OPENAI_API_KEY for a hosted model"
+        return f"rehearsal: scripted replies written in this notebook, on loopback; set {ways}"
+    if mode() == "local":
+        return f"local: {LOCAL}, 135 million weights in this process; fluent, often wrong, no tools"
+    return f"live: {_live_model()} at {_shown(_live_url())}; answers differ from run to run"
+
+
+def _connection(http_client) -> dict:
+    """What the client's constructor gets; loopback goes past any proxy."""
+    if mode() == "live":
+        _models_served()  # does it answer, does it take the key …
+        _live_model()  # … and with which model?
+        return {"base_url": _live_url(), "api_key": _live_key()}
+    if mode() == "rehearsal":
+        from coursekit.rehearsal_server import stage
+
+        url, key = stage().base_url, stage().key
+    else:
+        with _loading:
+            url, key, _ = _local_server()
+    return {"base_url": url, "api_key": key, "http_client": http_client(trust_env=False)}
+
+
+# local
+
+
+@functools.cache
+def _local_server() -> tuple[str, str, object]:
+    """URL, key and the server itself, which must stay referenced to live."""
+    path = weights.path()
+    if path is None:
+        raise CourseError("COURSE_MODEL=local needs the weights; run `python -m coursekit.weights` first")
+    import xllamacpp  # here, since only this mode needs it
+
+    params, key = xllamacpp.CommonParams(), secrets.token_urlsafe(16)
+    params.model.path, params.model_alias = str(path), {LOCAL}
+    params.chat_template, params.api_keys = TEMPLATE, [key]
+    params.n_parallel, params.n_ctx, params.kv_unified = SLOTS, SLOTS * SLOT_TOKENS, False  # slots do not mix
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # two would spin on a busy machine
+    params.n_gpu_layers, params.fit_params = 0, False  # the same arithmetic on every machine
+    params.cache_ram_mib, params.verbosity, params.ui = 64, -1, False
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        raise CourseError(f"{path.name} does not load; `python -m coursekit.weights` mends it") from None
+    return f"{server.listening_address}/v1", key, server
+
+
+# live
+
+
+def _set(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _live_url() -> str:
+    url = _set("OPENAI_BASE_URL").rstrip("/") or OPENAI
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        begins = url[:6]  # no more of it is shown: it may be a key in the wrong place
+        raise CourseError(
+            f"OPENAI_BASE_URL begins with {begins!r} and is no web address; write it like {EXAMPLE}"
+        )
+    return url
+
+
+def _live_key() -> str:
+    key = _set("OPENAI_API_KEY")
+    if not key and _live_url() == OPENAI:
+        way_out = f"or OPENAI_BASE_URL for a server of your own, like {EXAMPLE}"
+        raise CourseError(f"COURSE_MODEL=live needs OPENAI_API_KEY, {way_out}")
+    if not (key.isascii() and key.isprintable()):
+        raise CourseError("OPENAI_API_KEY holds characters that no key has; copy it again")
+    return key or "not-needed"  # servers of one's own seldom ask
+
+
+def _shown(url: str) -> str:
+    """The URL without a password or query that could be secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _live_model() -> str:
+    """OPENAI_MODEL, else our default at OpenAI, else the first model that the server lists."""
+    if _set("OPENAI_MODEL") or _live_url() == OPENAI:
+        return _set("OPENAI_MODEL") or OPENAI_DEFAULT
+    served = _models_served()
+    if not served:
+        advice = "name one in OPENAI_MODEL, or correct OPENAI_BASE_URL: it often ends in /v1"
+        raise CourseError(f"{_shown(_live_url())} lists no models; {advice}")
+    return served[0]
+
+
+def _models_served() -> list[str]:
+    """Names of the models behind the live URL; none where the server has no such list."""
+    import openai
+
+    url = _shown(_live_url())
+    patience = openai.Timeout(5, connect=1)
+    asking = openai.OpenAI(base_url=_live_url(), api_key=_live_key(), timeout=patience, max_retries=0)
+    try:
+        with asking:
+            return [served.id for served in asking.models.list()]
+    except openai.APIConnectionError:
+        advice = "start it, correct OPENAI_BASE_URL, or set COURSE_MODEL=rehearsal to go on offline"
+        raise CourseError(f"no server answers at {url}; {advice}") from None
+    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+        raise CourseError(f"{url} refuses the OPENAI_API_KEY given ({error.status_code}); check it") from None
+    except (openai.APIStatusError, AttributeError, ValueError):  # it answers, but not with a list of models
+        return []

@@ -1,0 +1,151 @@
+"""One guardian for every embedded server: a free port on loopback, ready before use, gone with the kernel.
+
+A server started from a notebook outlives a kernel that is killed. So between the two stands a guardian, a small
+process that holds one end of a pipe to the kernel: the pipe closes however the kernel ends (even by SIGKILL), and
+the guardian then stops the server.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+from coursekit.errors import CourseError
+
+POSIX = os.name == "posix"
+_running: dict[str, "Server"] = {}
+_ask = build_opener(ProxyHandler({})).open  # loopback needs no proxy
+
+
+class ServerError(CourseError):
+    """A server that did not start; the message says what it last wrote."""
+
+
+class Server:
+    """A running server: its `host`, `port` and `url`; `stop()` ends it, and so does the end of the kernel."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, name: str, command: Sequence[str], port: int) -> None:
+        self.name, self.port = name, port
+        self.log = tempfile.TemporaryFile()
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-m", "coursekit.servers", *command],
+            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, start_new_session=POSIX,
+        )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        return self._guardian.poll() is None
+
+    def last_words(self) -> str:
+        """The last lines that the server wrote."""
+        self.log.seek(0)
+        return "\n".join(self.log.read().decode(errors="replace").strip().splitlines()[-5:])
+
+    def stop(self) -> None:
+        """End the server and wait until its port is free; safe to call twice."""
+        if not self.log.closed:
+            self._guardian.stdin.close()
+            self._guardian.wait(timeout=10)
+            self.log.close()
+        if _running.get(self.name) is self:
+            del _running[self.name]
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"{self.name} on loopback, {'running' if self.alive else 'stopped'}"
+
+
+def start(name: str, command: Sequence[str], *, path: str | None = None, timeout_s: float = 30) -> Server:
+    """Start `command`, wait until it answers, and return it; a server of the same name is replaced.
+
+    command: program and arguments; `{port}` stands for the free port chosen here.
+    path: ready when an HTTP GET on it is answered; without it, when the port takes connections.
+    Raises ServerError with the server's last words if it ends or stays silent for `timeout_s`.
+    """
+    if name in _running:
+        _running[name].stop()
+    port = free_port()
+    server = Server(name, [part.replace("{port}", str(port)) for part in command], port)
+    deadline = time.monotonic() + timeout_s
+    while not _answers(server, path):
+        if not server.alive or time.monotonic() > deadline:
+            why = "ended at once" if not server.alive else f"did not answer within {timeout_s:g} s"
+            words = server.last_words() or "nothing"
+            server.stop()
+            raise ServerError(f"{name} {why}; command: {' '.join(command)}; it last wrote: {words}")
+        time.sleep(0.02)
+    _running[name] = server
+    return server
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((Server.host, 0))
+        return probe.getsockname()[1]
+
+
+def _answers(server: Server, path: str | None) -> bool:
+    try:
+        if path is None:
+            socket.create_connection((server.host, server.port), timeout=1).close()
+        else:
+            _ask(server.url + path, timeout=1).close()
+    except HTTPError:
+        return True  # it answers, even if it asks for a token first
+    except OSError:
+        return False
+    return True
+
+
+@atexit.register
+def _stop_all() -> None:
+    for server in list(_running.values()):
+        server.stop()
+
+
+def _guard(command: Sequence[str]) -> int:
+    """Run `command` until it ends or the pipe on standard input closes; then end it, politely first."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=POSIX)
+
+    def end() -> None:
+        sys.stdin.buffer.read()
+        _signal(child, signal.SIGTERM)
+        try:
+            child.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            _signal(child, signal.SIGKILL if POSIX else signal.SIGTERM)
+
+    threading.Thread(target=end, daemon=True).start()
+    return child.wait()
+
+
+def _signal(child: subprocess.Popen, number: int) -> None:
+    """To the whole group where there are groups, so that the server's own workers end too."""
+    try:
+        os.killpg(child.pid, number) if POSIX else child.send_signal(number)
+    except ProcessLookupError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(_guard(sys.argv[1:]))
