@@ -1,4 +1,4 @@
-"""What exercises answer: a check compares with an independent witness, gives one hint more at each try, never scolds."""
+"""What exercises answer: a check compares with an independent witness, and each try brings one hint more."""
 
 import html
 import math
@@ -26,8 +26,10 @@ class Verdict:
         return f'<p class="verdict {"solved" if self.solved else "open"}">{html.escape(repr(self))}</p>'
 
 
-def close(name: str, given: object, expected: float, *, hints: Sequence[str] = (), tolerance: float = 0.01) -> Verdict:
-    """Is the number `given` within `tolerance` (relative) of `expected`? Stays open while `given` is `...` or None."""
+def close(
+    name: str, given: object, expected: float, *, hints: Sequence[str] = (), tolerance: float = 0.01
+) -> Verdict:
+    """Is the number `given` within `tolerance` (relative) of `expected`? Open while it is `...` or None."""
     if given is ... or given is None:
         return _open(name)
     if not isinstance(given, int | float):
@@ -51,18 +53,24 @@ def same(
     draw: returns the arguments as a tuple.   tolerance: relative, for numbers.
     The inputs are fresh each time, so an answer that was copied from the screen does not pass.
     """
-    rng = Random()  # not seeded on purpose; a solved or an untouched exercise prints the same words every time
+    rng = (
+        Random()
+    )  # not seeded on purpose; a solved or an untouched exercise prints the same words every time
     for _ in range(CASES):
         arguments = draw(rng)
         try:
             given = function(*arguments)
         except Exception as error:  # a learner's slip is an answer too
-            return _not_yet(name, f"{_call(function, arguments)} raised {type(error).__name__}: {error}.", hints)
+            return _not_yet(
+                name, f"{_call(function, arguments)} raised {type(error).__name__}: {error}.", hints
+            )
         if given is None or given is ...:
             return _open(name)
         expected = witness(*arguments)
         if not _agree(given, expected, tolerance):
-            return _not_yet(name, f"{_call(function, arguments)} gave {given!r}, expected {expected!r}.", hints)
+            return _not_yet(
+                name, f"{_call(function, arguments)} gave {given!r}, expected {expected!r}.", hints
+            )
     return Verdict(True, f"{name}: agrees with an independent answer on {CASES} random cases.")
 
 

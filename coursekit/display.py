@@ -24,7 +24,9 @@ class Table:
     def __repr__(self) -> str:
         lines = [self.columns, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        text = "\n".join("  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+        text = "\n".join(
+            "  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
         return f"{self.caption}\n{text}" if self.caption else text
 
     def _repr_html_(self) -> str:
@@ -47,12 +49,22 @@ def table(rows: Iterable[Mapping], caption: str = "", form: Mapping[str, str] | 
     if not rows:
         raise ValueError("a table needs at least one row, got none")
     form = form or {}
-    write = lambda name, value: value if isinstance(value, str) else format(value, form.get(name, _usual(value)))
-    return Table(list(rows[0]), [[write(name, value) for name, value in row.items()] for row in rows], caption)
+    write = lambda name, value: (
+        value if isinstance(value, str) else format(value, form.get(name, _usual(value)))
+    )
+    return Table(
+        list(rows[0]), [[write(name, value) for name, value in row.items()] for row in rows], caption
+    )
 
 
 def _usual(value) -> str:
-    return ",d" if isinstance(value, int) and not isinstance(value, bool) else "" if isinstance(value, bool) else ",.4g"
+    return (
+        ",d"
+        if isinstance(value, int) and not isinstance(value, bool)
+        else ""
+        if isinstance(value, bool)
+        else ",.4g"
+    )
 
 
 def progress(total: int, unit: str, *, visible: bool = True) -> tqdm:
@@ -67,7 +79,7 @@ def progress(total: int, unit: str, *, visible: bool = True) -> tqdm:
 
 
 class _Line:
-    """One line of a cell's output that tqdm may rewrite; at rest it shows nothing and its plain text is `rest`."""
+    """One line of a cell's output that tqdm may rewrite; at rest it is empty, its plain text `rest`."""
 
     def __init__(self, rest: str) -> None:
         self.rest = rest
@@ -77,4 +89,7 @@ class _Line:
         self.shown.update(self._data(text.strip()), raw=True)
 
     def _data(self, text: str) -> dict[str, str]:
-        return {"text/plain": text or self.rest, "text/html": f"<pre>{html.escape(text)}</pre>" if text else ""}
+        return {
+            "text/plain": text or self.rest,
+            "text/html": f"<pre>{html.escape(text)}</pre>" if text else "",
+        }

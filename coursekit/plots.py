@@ -1,4 +1,4 @@
-"""One look for every figure: colour-blind safe, crisp at any size, readable in light and dark, and described in words.
+"""One look for every figure: colour-blind safe, crisp, fit for light and dark, described in words.
 
 Importing this module sets matplotlib's style and, in a notebook, makes every figure an SVG whose ink is
 `currentColor` and whose series colours are CSS variables, so that a page in dark mode redraws nothing.
@@ -33,7 +33,7 @@ STYLE = {
     "axes.facecolor": "none", "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK,
     "axes.titlelocation": "left", "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlepad": 10,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=[COLOURS[name] for name in ("measured", "alarm", "second", "third", "fourth")]),
+    "axes.prop_cycle": mpl.cycler(color=[colour for name, colour in COLOURS.items() if name != "theory"]),
     "axes.grid": True, "axes.grid.axis": "y", "grid.color": INK, "grid.alpha": 0.15, "grid.linewidth": 0.8,
     "text.color": INK, "xtick.color": INK, "ytick.color": INK, "xtick.major.size": 3, "ytick.major.size": 0,
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 10,
@@ -93,7 +93,11 @@ def svg(figure: Figure, *, card: bool = False) -> str:
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.S)
     text = re.sub(r'(?<= )(d|x|y|transform)="[^"]*"', _round, text)
     text = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", text))
-    text = re.sub(r' transform="rotate\(-0 [^"]*"|<defs><style.*?</style></defs>|<g/>|<path d="[^"]*" style="fill: none"/>', "", text)
+    text = re.sub(
+        r' transform="rotate\(-0 [^"]*"|<defs><style.*?</style></defs>|<g/>|<path d="[^"]*" style="fill: none"/>',  # noqa: E501
+        "",
+        text,
+    )
     for name, colour in COLOURS.items():
         text = text.replace(colour, f"var(--{name}, {colour})")
     text = text.replace(INK, "currentColor")
@@ -101,7 +105,9 @@ def svg(figure: Figure, *, card: bool = False) -> str:
     text = _own_ids(text)
     said = describe(figure).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     style = f' style="{CARD}"' if card else ""
-    return re.sub(r"^<svg ", f'<svg role="img" aria-label="{said}"{style} stroke-linejoin="round" ', text, count=1)
+    return re.sub(
+        r"^<svg ", f'<svg role="img" aria-label="{said}"{style} stroke-linejoin="round" ', text, count=1
+    )
 
 
 def _round(attribute: re.Match) -> str:
@@ -127,9 +133,12 @@ def _use_in_notebook(shell) -> None:
     for mime in ("image/png", "image/jpeg", "text/html"):
         formatters[mime].pop(Figure, None)
     formatters["image/svg+xml"].for_type(Figure, _show_svg)
-    formatters["text/plain"].for_type(Figure, lambda figure, printer, cycle: printer.text(f"Figure: {describe(figure)}"))
+    formatters["text/plain"].for_type(
+        Figure, lambda figure, printer, cycle: printer.text(f"Figure: {describe(figure)}")
+    )
 
 
+mpl.colors.get_named_colors_mapping().update(COLOURS)  # so that color="theory" works everywhere
 mpl.rcParams.update(STYLE)
 if (_shell := get_ipython()) is not None and hasattr(_shell, "kernel"):
     from matplotlib_inline.backend_inline import configure_inline_support

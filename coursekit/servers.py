@@ -1,8 +1,8 @@
 """One guardian for every embedded server: a free port on loopback, ready before use, gone with the kernel.
 
-A server started from a notebook outlives a kernel that is killed. So between the two stands a guardian, a small
-process that holds one end of a pipe to the kernel: the pipe closes however the kernel ends (even by SIGKILL), and
-the guardian then stops the server.
+A server started from a notebook outlives a kernel that is killed. So between the two stands a guardian, a
+small process that holds one end of a pipe to the kernel: the pipe closes however the kernel ends, even by
+SIGKILL, and the guardian then stops the server.
 """
 
 import atexit
@@ -36,7 +36,7 @@ class Server:
 
     def __init__(self, name: str, command: Sequence[str], port: int) -> None:
         self.name, self.port = name, port
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (stop closes it)
         self._guardian = subprocess.Popen(
             [sys.executable, "-m", "coursekit.servers", *command],
             stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, start_new_session=POSIX,

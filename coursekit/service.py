@@ -1,8 +1,9 @@
-"""A small HTTP service to measure: each request needs a connection from a pool, holds it for a while, and answers.
+"""A small HTTP service: a request needs a connection from a pool, holds it for a while, and answers.
 
-`GET /work` waits for one of `--connections`, holds it for `service` seconds (default 0.02) and answers when done;
-`GET /metrics` tells how many requests are inside (`active`), how many of them hold a connection (`holding`), and
-how many have come and gone, in Prometheus' text format. Run by `python -m coursekit.service`; bound to loopback.
+`GET /work` waits for one of `--connections`, holds it for `service` seconds (default 0.02), then answers.
+`GET /metrics` tells how many requests are inside (`active`), how many of them hold a connection (`holding`),
+and how many have come and gone, in Prometheus' text format.
+Run by `python -m coursekit.service`; bound to loopback.
 """
 
 import argparse

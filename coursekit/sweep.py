@@ -4,7 +4,6 @@ Whatever computes them, results come in the order of the grid and are the same t
 of a point depends on the seed and on its place in the grid, on nothing else.
 """
 
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,11 +12,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from IPython import get_ipython
-from IPython.display import display
 from joblib import Parallel, delayed, parallel_config
-from tqdm import tqdm
 
+from coursekit import display
 from coursekit.errors import CourseError
 
 Point = dict[str, Any]  # the parameters of one call
@@ -65,7 +62,7 @@ def sweep(
     """
     points, finished = list(points), {}
     calls = [delayed(_attempt)(function, place, point, seed) for place, point in enumerate(points)]
-    with _crew(workers) as crew, _bar(len(points), progress) as bar:
+    with _crew(workers) as crew, display.progress(len(points), "point", visible=progress) as bar:
         outcomes = crew(calls)
         try:
             for place, result, failure in outcomes:
@@ -126,20 +123,3 @@ def _dask_client(address: str):
             f"the Dask scheduler at {address} has no workers yet; add one with `dask worker {address}`"
         )
     return client
-
-
-def _bar(total: int, progress: bool) -> tqdm:
-    in_notebook = getattr(get_ipython(), "kernel", None) is not None
-    screen = NotebookLine(f"{total} points") if progress and in_notebook else sys.stderr
-    return tqdm(total=total, unit="point", file=screen, leave=False, ascii=False, disable=not progress)
-
-
-class NotebookLine:
-    """A line of a cell's output that tqdm rewrites. At rest it says the same in every run, as nbval asks."""
-
-    def __init__(self, rest: str):
-        self.rest = rest
-        self.shown = display({"text/plain": rest}, raw=True, display_id=True)
-
-    def write(self, text: str) -> None:
-        self.shown.update({"text/plain": text.strip() or self.rest}, raw=True)

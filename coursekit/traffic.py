@@ -1,7 +1,7 @@
 """Real traffic for a real service, and three observers who do not talk to each other.
 
-The traffic is *open*: requests come at random moments whether or not earlier ones were answered, as users do. A
-client that waits for each answer before it asks again slows down with the server and hides its trouble
+The traffic is *open*: requests come at random moments whether or not earlier ones were answered, as users do.
+A client that waits for each answer before it asks again slows down with the server and hides its trouble
 (Schroeder, Wierman & Harchol-Balter 2006, "Open versus closed: a cautionary tale").
 """
 
@@ -40,8 +40,10 @@ class Observed:
         return float(np.mean(self.stays))
 
 
-async def drive(url: str, rate: float, seconds: float, mean_service: float, rng: np.random.Generator) -> Observed:
-    """Send requests to a `coursekit.service` at random moments, `rate` per second, and wait for the last answer.
+async def drive(
+    url: str, rate: float, seconds: float, mean_service: float, rng: np.random.Generator
+) -> Observed:
+    """Send requests to a `coursekit.service` at random moments, `rate` per second; wait for the last answer.
 
     mean_service: seconds that a request holds a connection, exponential.
     Raises: aiohttp.ClientError, in a group, if the service refuses or goes away.

@@ -32,7 +32,9 @@ class Explorer(anywidget.AnyWidget):
 
     def __init__(self, values: dict[str, list], frames: list[str], at: list[int]) -> None:
         self.values = values
-        sliders = [{"name": _words(name), "labels": [_label(v) for v in grid]} for name, grid in values.items()]
+        sliders = [
+            {"name": _words(name), "labels": [_label(v) for v in grid]} for name, grid in values.items()
+        ]
         super().__init__(sliders=sliders, frames=frames, at=at)
 
     @property
@@ -41,7 +43,9 @@ class Explorer(anywidget.AnyWidget):
         return {name: grid[i] for (name, grid), i in zip(self.values.items(), self.at, strict=True)}
 
     def __repr__(self) -> str:
-        spans = (f"{_words(name)} {_label(grid[0])} to {_label(grid[-1])}" for name, grid in self.values.items())
+        spans = (
+            f"{_words(name)} {_label(grid[0])} to {_label(grid[-1])}" for name, grid in self.values.items()
+        )
         return f"A figure with sliders: {', '.join(spans)}"
 
 
@@ -60,7 +64,9 @@ def explore(draw: Callable[..., object], **sliders: Iterable) -> Explorer:
     values = {name: _grid(name, span) for name, span in sliders.items()}
     count = int(np.prod([len(grid) for grid in values.values()]))
     if count > MOST_FRAMES:
-        raise ValueError(f"{count} pictures for {', '.join(values)}: at most {MOST_FRAMES}; take larger steps")
+        raise ValueError(
+            f"{count} pictures for {', '.join(values)}: at most {MOST_FRAMES}; take larger steps"
+        )
     frames = []
     with display.progress(count, "picture") as bar:
         for each in itertools.product(*values.values()):
@@ -87,7 +93,9 @@ class SamplePath(anywidget.AnyWidget):
         rows = [list(map(float, visit)) for visit in visits]
         for arrived, left in rows:
             if not 0 <= arrived < left <= horizon:
-                raise ValueError(f"visit ({arrived:g}, {left:g}) must start at 0 or later and end by {horizon}")
+                raise ValueError(
+                    f"visit ({arrived:g}, {left:g}) must start at 0 or later and end by {horizon}"
+                )
         super().__init__(visits=rows, original=rows, horizon=horizon, unit=unit)
 
     def __repr__(self) -> str:
@@ -108,10 +116,12 @@ class Quiz(anywidget.AnyWidget):
 
 
 def quiz(question: str, right: dict[str, str], wrong: dict[str, str]) -> Quiz:
-    """A question with one right option; `right` and `wrong` map an option to why it is so, sorted for the reader."""
+    """A question with one right option; `right` and `wrong` map an option to its reason. Shown sorted."""
     if len(right) != 1 or not wrong:
         raise ValueError(f"a quiz needs one right and some wrong options, got {len(right)} and {len(wrong)}")
-    options = [{"text": text, "why": why, "right": text in right} for text, why in sorted((right | wrong).items())]
+    options = [
+        {"text": text, "why": why, "right": text in right} for text, why in sorted((right | wrong).items())
+    ]
     return Quiz(question=question, options=options)
 
 

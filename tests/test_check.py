@@ -21,8 +21,13 @@ def mean(xs):
 def test_an_untouched_stub_is_open_and_gets_no_hint():
     def stub(xs): ...
 
-    for verdict in (check.same("E", stub, mean, numbers, hints=["first"]), check.close("E", ..., 2.0, hints=["first"])):
-        assert not verdict and repr(verdict) == "○ E: not solved yet. Replace the `...` and run this cell again."
+    for verdict in (
+        check.same("E", stub, mean, numbers, hints=["first"]),
+        check.close("E", ..., 2.0, hints=["first"]),
+    ):
+        assert (
+            not verdict and repr(verdict) == "○ E: not solved yet. Replace the `...` and run this cell again."
+        )
 
 
 def test_a_right_answer_passes_whatever_way_it_is_computed():
@@ -34,7 +39,9 @@ def test_a_hard_coded_answer_does_not_pass():
     assert not check.same("E", lambda xs: mean(*case), mean, numbers)
 
 
-@pytest.mark.parametrize("wrong", [lambda xs: mean(xs) + 1e-6, lambda xs: str(mean(xs)), max, lambda xs: float("nan")])
+@pytest.mark.parametrize(
+    "wrong", [lambda xs: mean(xs) + 1e-6, lambda xs: str(mean(xs)), max, lambda xs: float("nan")]
+)
 def test_a_nearly_right_answer_does_not_pass(wrong):
     assert not check.same("E", wrong, lambda xs: mean(xs) + (len(xs) == 1), numbers)
 

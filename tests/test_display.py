@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -7,11 +8,13 @@ from coursekit import display
 
 def test_show_gives_the_source_as_it_stands_in_the_file():
     source = display.show(display.table).data
-    assert source.startswith("def table(") and source in open(display.__file__, encoding="utf-8").read()
+    assert source.startswith("def table(") and source in Path(display.__file__).read_text(encoding="utf-8")
 
 
 def test_a_table_holds_every_value_in_text_and_in_html():
-    table = display.table([{"name": "a < b", "share": 0.5}, {"name": "c", "share": 0.125}], form={"share": ".1%"})
+    table = display.table(
+        [{"name": "a < b", "share": 0.5}, {"name": "c", "share": 0.125}], form={"share": ".1%"}
+    )
     assert repr(table) == "name   share\na < b  50.0%\nc      12.5%"
     assert re.findall(r"<td>(.*?)</td>", table._repr_html_()) == ["a &lt; b", "50.0%", "c", "12.5%"]
 
@@ -22,7 +25,11 @@ def test_columns_are_headers_for_screen_readers_and_the_caption_is_said():
 
 
 def test_numbers_are_short_and_whole_numbers_whole():
-    assert repr(display.table([{"a": 12345, "b": 1 / 3, "c": True}])).splitlines()[1].split() == ["12,345", "0.3333", "True"]
+    assert repr(display.table([{"a": 12345, "b": 1 / 3, "c": True}])).splitlines()[1].split() == [
+        "12,345",
+        "0.3333",
+        "True",
+    ]
 
 
 def test_an_empty_table_is_refused():

@@ -69,7 +69,9 @@ def test_two_figures_on_one_page_share_no_id(figure):
 def test_series_colours_stand_out_from_white_paper():
     for name, colour in plots.COLOURS.items():
         assert contrast(colour, plots.PAPER) >= 2, name
-    assert all(contrast(plots.COLOURS[name], plots.PAPER) >= 3 for name in ("measured", "theory", "alarm", "second"))
+    assert all(
+        contrast(plots.COLOURS[name], plots.PAPER) >= 3 for name in ("measured", "theory", "alarm", "second")
+    )
 
 
 def contrast(one, other):

@@ -9,7 +9,16 @@ import pytest
 
 from coursekit import servers
 
-WEB = [sys.executable, "-m", "http.server", "{port}", "--bind", "127.0.0.1", "--directory", os.path.dirname(__file__)]
+WEB = [
+    sys.executable,
+    "-m",
+    "http.server",
+    "{port}",
+    "--bind",
+    "127.0.0.1",
+    "--directory",
+    os.path.dirname(__file__),
+]
 
 
 def gone(port, within_s=8):
@@ -52,7 +61,9 @@ time.sleep(60)
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signals to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_server_is_gone_however_its_owner_ends(number):
-    owner = subprocess.Popen([sys.executable, "-c", OWNER.format(command=WEB)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER.format(command=WEB)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     port = int(owner.stdout.readline())
     owner.send_signal(number)
     owner.wait(timeout=10)
@@ -61,20 +72,22 @@ def test_a_server_is_gone_however_its_owner_ends(number):
 
 
 def test_a_server_that_ignores_the_polite_request_is_ended_all_the_same():
-    stubborn = "import signal, sys, http.server as h; signal.signal(signal.SIGTERM, signal.SIG_IGN);" \
-               "h.HTTPServer(('127.0.0.1', int(sys.argv[1])), h.SimpleHTTPRequestHandler).serve_forever()"  # fmt: skip
+    stubborn = (
+        "import signal, sys, http.server as web; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "web.HTTPServer(('127.0.0.1', int(sys.argv[1])), web.BaseHTTPRequestHandler).serve_forever()"
+    )
     server = servers.start("stubborn", [sys.executable, "-c", stubborn, "{port}"])
     server.stop()
     assert gone(server.port)
 
 
 def test_a_server_that_ends_at_once_is_reported_with_its_last_words():
-    with pytest.raises(servers.ServerError, match="broken ended at once.*no such colour"):
+    with pytest.raises(servers.ServerError, match=r"broken ended at once.*no such colour"):
         servers.start("broken", [sys.executable, "-c", "raise SystemExit('no such colour')"])
 
 
 def test_a_server_that_stays_silent_is_reported_and_ended():
-    with pytest.raises(servers.ServerError, match="silent did not answer within 0.5 s"):
+    with pytest.raises(servers.ServerError, match=r"silent did not answer within 0.5 s"):
         servers.start("silent", [sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.5)
 
 

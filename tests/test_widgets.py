@@ -21,7 +21,9 @@ def test_a_slider_shows_the_picture_that_the_function_draws_for_its_value():
     for i, load in enumerate([0.1, 0.3, 0.5, 0.7, 0.9]):
         for j, servers in enumerate([1, 4]):
             draw(load, servers)
-            assert explorer.frames[i * 2 + j] == plots.svg(plt.gcf())  # the order in which explorer.js looks up
+            assert explorer.frames[i * 2 + j] == plots.svg(
+                plt.gcf()
+            )  # the order in which explorer.js looks up
             plt.close()
 
 

@@ -1,0 +1,28 @@
+"""Fixtures, and the guard that keeps tests on this machine."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tools import chromium
+from tools.project import notebook_environment
+
+AMONG_NOTEBOOKS = notebook_environment()
+os.environ.clear()
+os.environ.update(AMONG_NOTEBOOKS)  # for processes that tests start,
+import tools.offline.sitecustomize  # noqa: E402, F401  and for this one
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium that reaches loopback only, shared by all tests of a session. Under CI it must be there."""
+    path = chromium.find()
+    if path is None:
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up(f"no browser, so nothing was opened: {chromium.ADVICE}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+        yield browser
+        browser.close()
