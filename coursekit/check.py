@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
@@ -23,7 +24,8 @@ class Verdict:
         return f"{'✓' if self.solved else '○'} {self.text}"
 
     def _repr_html_(self) -> str:
-        return f'<p class="verdict {"solved" if self.solved else "open"}">{html.escape(repr(self))}</p>'
+        said = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(repr(self)))
+        return f'<p class="verdict {"solved" if self.solved else "open"}">{said}</p>'
 
 
 def close(

@@ -18,23 +18,30 @@ def show(thing: Callable | type) -> Code:
 class Table:
     """Rows under named columns, in Lab and in the book; plain text where there is no HTML."""
 
-    def __init__(self, columns: list[str], rows: list[list[str]], caption: str = "") -> None:
-        self.columns, self.rows, self.caption = columns, rows, caption
+    def __init__(
+        self, columns: list[str], rows: list[list[str]], numeric: list[bool], caption: str = ""
+    ) -> None:
+        self.columns, self.rows, self.numeric, self.caption = columns, rows, numeric, caption
 
     def __repr__(self) -> str:
         lines = [self.columns, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        text = "\n".join(
-            "  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines
-        )
+        align = [str.rjust if numeric else str.ljust for numeric in self.numeric]
+        text = "\n".join("  ".join(map(_put, align, line, widths)).rstrip() for line in lines)
         return f"{self.caption}\n{text}" if self.caption else text
 
     def _repr_html_(self) -> str:
-        cells = lambda words, tag: "".join(f"<{tag}>{html.escape(word)}</{tag}>" for word in words)
-        head = "".join(f'<th scope="col">{html.escape(word)}</th>' for word in self.columns)
-        body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
+        body = "".join(f"<tr>{self._cells('td', row)}</tr>" for row in self.rows)
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
+        head = self._cells('th scope="col"', self.columns)
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _cells(self, tag: str, words: list[str]) -> str:
+        sides = ("right" if numeric else "left" for numeric in self.numeric)
+        return "".join(
+            f'<{tag} style="text-align:{side}">{html.escape(word)}</{tag[:2]}>'
+            for side, word in zip(sides, words, strict=True)
+        )
 
 
 def table(rows: Iterable[Mapping], caption: str = "", form: Mapping[str, str] | None = None) -> Table:
@@ -43,28 +50,24 @@ def table(rows: Iterable[Mapping], caption: str = "", form: Mapping[str, str] | 
     form: column -> format specification, as in {"share": ".0%"}.
     >>> table([{"servers": 2, "wait (s)": 1 / 3}])
     servers  wait (s)
-    2        0.3333
+          2    0.3333
     """
     rows = list(rows)
     if not rows:
         raise ValueError("a table needs at least one row, got none")
-    form = form or {}
-    write = lambda name, value: (
-        value if isinstance(value, str) else format(value, form.get(name, _usual(value)))
-    )
-    return Table(
-        list(rows[0]), [[write(name, value) for name, value in row.items()] for row in rows], caption
-    )
+    columns, form = list(rows[0]), form or {}
+    words = [[_write(row[name], form.get(name)) for name in columns] for row in rows]
+    return Table(columns, words, [not isinstance(rows[0][name], str) for name in columns], caption)
 
 
-def _usual(value) -> str:
-    return (
-        ",d"
-        if isinstance(value, int) and not isinstance(value, bool)
-        else ""
-        if isinstance(value, bool)
-        else ",.4g"
-    )
+def _put(align: Callable, word: str, width: int) -> str:
+    return align(word, width)
+
+
+def _write(value, form: str | None) -> str:
+    if isinstance(value, str | bool):
+        return str(value)
+    return format(value, form or (",d" if isinstance(value, int) else ",.4g"))
 
 
 def progress(total: int, unit: str, *, visible: bool = True) -> tqdm:

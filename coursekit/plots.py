@@ -90,7 +90,7 @@ def svg(figure: Figure, *, card: bool = False) -> str:
     figure.savefig(raw, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = raw.getvalue()
     text = text[text.index("<svg") :].strip()
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.S)
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
     text = re.sub(r'(?<= )(d|x|y|transform)="[^"]*"', _round, text)
     text = re.sub(r">\s+<", "><", re.sub(r"\s*\n\s*", " ", text))
     text = re.sub(

@@ -240,6 +240,19 @@ def test_each_slip_of_an_author_stops_the_build_in_one_line_that_names_it(tmp_pa
         assert sum(named in line for line in lines) == 1, named
 
 
+def test_a_taken_port_ends_in_one_line_that_says_what_to_do(site):
+    with serve.server(site, "/") as taken, pytest.raises(SystemExit, match="a free one is taken") as end:
+        serve.main(["--port", str(taken.server_port)])
+    assert str(taken.server_port) in str(end.value) and "\n" not in str(end.value)
+
+
+def test_every_mention_of_the_repository_and_the_site_is_the_one_of_the_configuration():
+    ours = re.compile(r"https://(?:github\.com/abstract-algorithms|abstract-algorithms\.github\.io)/[\w-]*")
+    places = [*ROOT.glob("*.*"), *ROOT.glob("book/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+    mentions = {url for path in places if path.is_file() for url in ours.findall(path.read_text("utf-8"))}
+    assert mentions == {CONFIG["repository"]["url"], SITE.rstrip("/")}
+
+
 def test_a_book_is_fresh_until_one_of_its_sources_changes(tmp_path):
     assert not book.is_fresh(tmp_path)
     folder = book.html_folder(tmp_path)

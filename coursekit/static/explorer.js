@@ -7,6 +7,7 @@ function render({ model, el }) {
   el.innerHTML = `<div class="ck-controls">${sliders.map((s, n) => `<label>${s.name}
     <input type="range" min="0" max="${s.labels.length - 1}" step="1" data-n="${n}"><output></output></label>`).join("")}</div>
     <div class="ck-figure"></div><p class="ck-hidden" aria-live="polite"></p>`;
+  for (const one of el.querySelectorAll("input, select, button")) one.dataset.lmSuppressShortcuts = "true"; // in Lab
   const inputs = [...el.querySelectorAll("input")];
   const draw = () => {
     el.querySelector(".ck-figure").innerHTML = frame();

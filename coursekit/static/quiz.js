@@ -8,6 +8,7 @@ function render({ model, el }) {
     <p class="ck-said" aria-live="polite"></p></fieldset>`;
   el.querySelector("legend").textContent = model.get("question");
   el.querySelectorAll("label span").forEach((span, i) => { span.textContent = options[i].text; });
+  for (const one of el.querySelectorAll("input, select, button")) one.dataset.lmSuppressShortcuts = "true"; // in Lab
   const said = el.querySelector("[aria-live]");
   const answer = () => {
     const choice = model.get("choice");

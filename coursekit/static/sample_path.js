@@ -23,6 +23,7 @@ function render({ model, el }) {
       <label>stays <input type="range" name="stay" min="0.5" step="0.5"><output></output></label>
       <button type="button">start again</button>
     </div><div class="ck-figure"></div><p class="ck-said" aria-live="polite"></p>`;
+  for (const one of el.querySelectorAll("input, select, button")) one.dataset.lmSuppressShortcuts = "true"; // in Lab
   const field = (name) => el.querySelector(`[name=${name}]`);
   const show = (x) => String(Math.round(x * 100) / 100);
 

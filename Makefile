@@ -1,0 +1,32 @@
+# Each target is one line: set up what is missing (a second time that takes no time), then run tools/NAME.py.
+PYTHON = python3
+COURSE = $(PYTHON) tools/setup.py
+
+help:            ## Show this list
+	@sed -n 's/^\([a-z]*\):\( *\)## /  make \1\2 /p' Makefile
+
+learn:           ## Open the course in JupyterLab             ARGS="--no-browser --port 9000"
+	@$(COURSE) learn $(ARGS)
+
+test:            ## Prove everything, as CI does              ARGS="lint unit notebooks pages lab"
+	@$(COURSE) test $(ARGS)
+
+run:             ## Run notebooks and store their outputs     NB=01
+	@$(COURSE) run $(NB) $(ARGS)
+
+book:            ## Build the book
+	@$(COURSE) book $(ARGS)
+
+serve:           ## Build the book and show it on this machine
+	@$(COURSE) serve $(ARGS)
+
+bench:           ## Compare our queue simulator with others
+	@$(COURSE) bench $(ARGS)
+
+lint:            ## Check style, also inside notebooks
+	@$(COURSE) test lint
+
+lock:            ## Choose exact versions anew
+	@$(COURSE) lock $(ARGS)
+
+.PHONY: help learn test run book serve bench lint lock

@@ -1,0 +1,13 @@
+// Whatever scrolls sideways inside itself must be reachable by keyboard; whatever does not should not be a stop.
+const WIDE = "pre, div.math, .math-wrapper, .table-wrapper, .cell_output, figure";
+
+function markScrollers() {
+  for (const box of document.querySelectorAll(WIDE)) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+
+addEventListener("load", markScrollers);
+addEventListener("resize", markScrollers);
+document.addEventListener("toggle", markScrollers, true); // a fold was opened

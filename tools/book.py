@@ -1,0 +1,107 @@
+"""`make book`: build the book, a warning being an error, and say where its first page is.
+
+The work is Jupyter Book's own: `jupyter-book build . -W -n --keep-going`. This adds what it leaves out: it
+starts from an empty folder, so that no page outlives its source, shows the warnings and not the whole log,
+and ends in one line.
+"""
+
+import fcntl
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools.project import ROOT
+
+SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
+OPTIONS = ("-W", "-n", "--keep-going", "-q")
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL): ")
+
+
+class NotBuilt(Exception):
+    """The book has warnings; the text lists them, one a line."""
+
+
+def html_folder(root: Path = ROOT) -> Path:
+    """Where the built pages are."""
+    return root / "_build" / "html"
+
+
+def is_fresh(root: Path = ROOT) -> bool:
+    """Is every page there, and newer than everything it is made from?"""
+    page = html_folder(root) / "index.html"
+    files = (path for pattern in SOURCES for path in root.glob(pattern) if path.is_file())
+    sources = (path for path in files if path.suffix != ".pyc")
+    return page.exists() and all(path.stat().st_mtime <= page.stat().st_mtime for path in sources)
+
+
+def build(root: Path = ROOT) -> Path:
+    """Build all pages of the book in `root` and return their folder.
+
+    Raises: NotBuilt with the warnings, FileNotFoundError if Jupyter Book is not installed beside this Python.
+    """
+    with _one_at_a_time(root):
+        return _build(root)
+
+
+def ensure(root: Path = ROOT) -> Path:
+    """The built pages, built now unless they are up to date; of two callers at once, one builds."""
+    with _one_at_a_time(root):
+        return html_folder(root) if is_fresh(root) else _build(root)
+
+
+@contextmanager
+def _one_at_a_time(root: Path):
+    (root / "_build").mkdir(exist_ok=True)
+    with (root / "_build" / "book.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(root: Path) -> Path:
+    folder = root / "_build"
+    for left_over in ("html", ".doctrees", "jupyter_execute"):
+        shutil.rmtree(folder / left_over, ignore_errors=True)
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", root, *OPTIONS]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = _COLOUR.sub("", done.stdout)
+    (folder / "book.log").write_text(log, encoding="utf-8")
+    if done.returncode:
+        raise NotBuilt(_complaints(log.replace(f"{root}/", "")))
+    return html_folder(root)
+
+
+def _complaints(log: str) -> str:
+    """The lines of the log that name what is wrong; when none does, its last words."""
+    lines = [line.replace("::", ":", 1) for line in log.splitlines() if _COMPLAINT.search(line)]
+    return "\n".join(dict.fromkeys(lines)) or "\n".join(log.strip().splitlines()[-12:])
+
+
+def or_exit(make: Callable[[], Path]) -> Path:
+    """The pages that `build` or `ensure` makes, or the end of the program with the reason in plain words."""
+    try:
+        return make()
+    except NotBuilt as warnings:
+        sys.exit(f"{warnings}\nThe book is not built: mend the lines above (the whole log: _build/book.log).")
+    except FileNotFoundError:
+        sys.exit("Jupyter Book is not installed for this Python; `make learn` sets everything up.")
+    except PermissionError as error:
+        sys.exit(f"Cannot write to {error.filename}: build in a folder that is yours.")
+
+
+def main() -> int:
+    start = time.monotonic()
+    print("jupyter-book build .", *OPTIONS, flush=True)
+    folder = or_exit(build)
+    pages = sum(1 for _ in folder.rglob("*.html"))
+    print(f"{pages} pages in {time.monotonic() - start:.1f} s: {folder / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""`make lock`: choose exact versions for requirements.txt from the ranges of pyproject.toml.
+
+One file for Linux, macOS and Windows and for every Python of the course. Only versions that come as a wheel
+are chosen, so that nobody needs a compiler, and no index is named, so that everybody's own is used.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+from tools.project import ROOT
+
+HEADER = "# Chosen by `make lock` from the ranges in pyproject.toml; for Linux, macOS and Windows.\n"
+COMMAND = [
+    "uv", "pip", "compile", "pyproject.toml", "--universal", "--all-extras", "--python-version", "3.11",
+    "--only-binary", ":all:", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links",
+    "--quiet",
+]  # fmt: skip
+FOREIGN = re.compile(r"://|^\s*--|\s@\s", re.MULTILINE)
+
+
+def main() -> None:
+    """Write requirements.txt anew, or leave it as it is and say why."""
+    try:
+        done = subprocess.run([*COMMAND, *sys.argv[1:]], cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError:
+        sys.exit("make lock: uv is not on PATH; install it (pip install uv), then run the same command again")
+    if done.returncode:
+        sys.exit(f"make lock: no set of versions fits, requirements.txt is as it was\n{done.stderr.strip()}")
+    if stray := FOREIGN.search(done.stdout):
+        sys.exit(f"make lock: {stray[0]!r} names a place of this machine, requirements.txt is as it was")
+    draft = ROOT / "requirements.txt.draft"
+    draft.write_text(f"{HEADER}{done.stdout}-e .\n")
+    os.replace(draft, ROOT / "requirements.txt")
+    print(f"requirements.txt: {done.stdout.count('==')} versions; `make test` says whether they hold")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""`make test`: prove everything, the quickest first. A step that fails does not keep others from running."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+from tools import chromium
+from tools.project import ROOT, notebook_environment
+
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest", "-q"]
+TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
+SLOW = ["tests/test_book.py", "tests/test_pages.py", "tests/test_lab.py"]
+
+STEPS: dict[str, list[list[str]]] = {
+    "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
+    "unit": [[*PYTEST, *TWO_AT_A_TIME, "tests", *(f"--ignore={path}" for path in SLOW)]],
+    "notebooks": [[*PYTEST, *TWO_AT_A_TIME, "--nbval", "--nbval-current-env", "-rN", "notebooks"]],
+    "book": [[PYTHON, "-m", "tools.book"]],
+    "pages": [[*PYTEST, "tests/test_book.py", "tests/test_pages.py"]],
+    "lab": [[*PYTEST, "tests/test_lab.py"]],
+}
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    """Run a command in full view. Returns its exit code and the last line it printed."""
+    colour = ["--color=yes"] if "pytest" in command and sys.stdout.isatty() else []
+    command = [*command, *colour]
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = subprocess.Popen(command, cwd=ROOT, env=notebook_environment(), **both)
+    tail = b""
+    while chunk := os.read(process.stdout.fileno(), 65536):  # as it comes: dots are progress
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.flush()
+        tail = (tail + chunk)[-2000:]
+    lines = tail.decode(errors="replace").strip().splitlines()
+    return process.wait(), lines[-1].strip() if lines else ""
+
+
+def prove(step: str) -> tuple[bool, float, str]:
+    """Run a step's commands up to the first that fails. Returns: all passed, seconds, last line said."""
+    print(f"\n── {step} " + "─" * (76 - len(step)), flush=True)
+    start = time.monotonic()
+    for command in STEPS[step]:
+        code, said = run(command)
+        if code:
+            break
+    return code == 0, time.monotonic() - start, said
+
+
+def have_browser() -> None:
+    """Pages and Lab are opened in a real one. Tests themselves say what happens where there is none."""
+    if chromium.find() is None and chromium.install() is None:
+        print(f"No browser, so no page will be opened: {chromium.ADVICE}", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__)
+    parser.add_argument("step", nargs="*", help="all when left out", metavar="|".join(STEPS))
+    steps = parser.parse_args(arguments).step or list(STEPS)
+    if strange := [step for step in steps if step not in STEPS]:
+        parser.error(f"there is no step {strange[0]!r}; there are {', '.join(STEPS)}")
+    if {"pages", "lab"} & set(steps):
+        have_browser()
+    results = {step: prove(step) for step in steps}
+    print(f"\n── all {'─' * 73}")
+    for step, (passed, seconds, said) in results.items():
+        print(f"{'✓' if passed else '✗'} {step:10} {seconds:6.1f} s   {said}")
+    print(f"  {'together':10} {sum(seconds for _, seconds, _ in results.values()):6.1f} s")
+    return 0 if all(passed for passed, _, _ in results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
