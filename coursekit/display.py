@@ -26,22 +26,24 @@ class Table:
     def __repr__(self) -> str:
         lines = [self.columns, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        align = [str.rjust if numeric else str.ljust for numeric in self.numeric]
-        text = "\n".join("  ".join(map(_put, align, line, widths)).rstrip() for line in lines)
+        text = "\n".join(self._line(line, widths) for line in lines)
         return f"{self.caption}\n{text}" if self.caption else text
 
+    def _line(self, words: list[str], widths: list[int]) -> str:
+        columns = zip(words, widths, self.numeric, strict=True)
+        padded = (word.rjust(width) if numeric else word.ljust(width) for word, width, numeric in columns)
+        return "  ".join(padded).rstrip()
+
     def _repr_html_(self) -> str:
-        body = "".join(f"<tr>{self._cells('td', row)}</tr>" for row in self.rows)
+        head = self._cells('<th scope="col"', "</th>", self.columns)
+        body = "".join(f"<tr>{self._cells('<td', '</td>', row)}</tr>" for row in self.rows)
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
-        head = self._cells('th scope="col"', self.columns)
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
-    def _cells(self, tag: str, words: list[str]) -> str:
+    def _cells(self, begin: str, end: str, words: list[str]) -> str:
         sides = ("right" if numeric else "left" for numeric in self.numeric)
-        return "".join(
-            f'<{tag} style="text-align:{side}">{html.escape(word)}</{tag[:2]}>'
-            for side, word in zip(sides, words, strict=True)
-        )
+        cells = zip(sides, map(html.escape, words), strict=True)
+        return "".join(f'{begin} style="text-align:{side}">{word}{end}' for side, word in cells)
 
 
 def table(rows: Iterable[Mapping], caption: str = "", form: Mapping[str, str] | None = None) -> Table:
@@ -58,10 +60,6 @@ def table(rows: Iterable[Mapping], caption: str = "", form: Mapping[str, str] | 
     columns, form = list(rows[0]), form or {}
     words = [[_write(row[name], form.get(name)) for name in columns] for row in rows]
     return Table(columns, words, [not isinstance(rows[0][name], str) for name in columns], caption)
-
-
-def _put(align: Callable, word: str, width: int) -> str:
-    return align(word, width)
 
 
 def _write(value, form: str | None) -> str:
