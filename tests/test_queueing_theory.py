@@ -1,11 +1,9 @@
-import doctest
 from fractions import Fraction
 from math import exp, factorial, lgamma, log
 
 import numpy as np
 import pytest
 
-from coursekit import queueing_theory
 from coursekit.queueing_theory import (
     allen_cunneen,
     erlang_b,
@@ -15,10 +13,6 @@ from coursekit.queueing_theory import (
     mmc,
     pollaczek_khinchine,
 )
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(queueing_theory).failed == 0
 
 
 def powers(offered, servers):

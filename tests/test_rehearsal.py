@@ -1,7 +1,6 @@
 """The scripted model, asked by the real `openai` client over real HTTP."""
 
 import asyncio
-import doctest
 import hashlib
 import json
 import os
@@ -634,7 +633,3 @@ def test_a_proxy_for_the_web_does_not_stand_between_client_and_stage(monkeypatch
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with llm.client() as client:
         assert ask(client, "chat") == "ok"
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(rehearsal).failed == 0
