@@ -1,6 +1,7 @@
 """Fixtures, and the guard that keeps tests on this machine."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,9 @@ AMONG_NOTEBOOKS = notebook_environment()
 os.environ.clear()
 os.environ.update(AMONG_NOTEBOOKS)  # for processes that tests start,
 import tools.offline.sitecustomize  # noqa: E402, F401  and for this one
+
+# Started in the background, a shell's children ignore Ctrl-C; those that tests start and stop must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
