@@ -197,9 +197,8 @@ def test_without_a_network_set_up_says_so_in_one_line(tmp_path):
     assert_offline(set_up(small_course(tmp_path, "absent==1.0"), **NO_INDEX))
 
 
-@pytest.mark.skipif(not shutil.which("uv"), reason="uv is not on PATH")
 def test_without_a_network_uv_is_understood_too(tmp_path):
-    path = f"{Path(shutil.which('uv')).parent}:{NO_INDEX['PATH']}"
+    path = f"{Path(sys.executable).parent}:{NO_INDEX['PATH']}"  # where uv stands as well
     assert_offline(set_up(small_course(tmp_path, "absent==1.0"), **NO_INDEX | {"PATH": path}))
 
 

@@ -13,7 +13,7 @@ from tools.project import ROOT
 
 HEADER = "# Chosen by `make lock` from the ranges in pyproject.toml; for Linux, macOS and Windows.\n"
 COMMAND = [
-    "uv", "pip", "compile", "pyproject.toml", "--universal", "--all-extras", "--python-version", "3.11",
+    sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--all-extras", "--python-version", "3.11",
     "--only-binary", ":all:", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links",
     "--quiet",
 ]  # fmt: skip
@@ -22,10 +22,7 @@ FOREIGN = re.compile(r"://|^\s*--|\s@\s", re.MULTILINE)
 
 def main() -> None:
     """Write requirements.txt anew, or leave it as it is and say why."""
-    try:
-        done = subprocess.run([*COMMAND, *sys.argv[1:]], cwd=ROOT, capture_output=True, text=True)
-    except FileNotFoundError:
-        sys.exit("make lock: uv is not on PATH; install it (pip install uv), then run the same command again")
+    done = subprocess.run([*COMMAND, *sys.argv[1:]], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"make lock: no set of versions fits, requirements.txt is as it was\n{done.stderr.strip()}")
     if stray := FOREIGN.search(done.stdout):
