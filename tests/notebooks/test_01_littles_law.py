@@ -25,10 +25,12 @@ def test_both_ways_to_count_the_area_agree_exactly(path):
     assert Fraction(rows) == Fraction(under)
 
 
-@given(visits)
-def test_the_solution_of_exercise_2_is_the_area_by_rows_over_the_whole_window(path):
-    length = max(went for _, went in path) - min(came for came, _ in path)
-    assert law.mean_inside(path) == pytest.approx(sum(went - came for came, went in path) / length)
+@given(visits, quarters, quarters)
+def test_the_solution_of_exercise_1_counts_every_quarter_of_a_minute_in_the_window(path, start, length):
+    stop = start + length + 0.25
+    looks = np.arange(start, stop, 0.25)  # all visits change on quarters, so this is the whole staircase
+    naive = np.mean([sum(came <= look < went for came, went in path) for look in looks])
+    assert law.mean_inside(path, start, stop) == pytest.approx(naive)
 
 
 @given(st.integers(1, 5000))
@@ -39,7 +41,7 @@ def test_the_solution_of_exercise_3_finds_every_answer_in_thirteen_questions(nee
 
 def test_a_stub_left_as_it_is_is_not_a_solution():
     untouched = chapter("01_littles_law", without="solution")
-    assert untouched.mean_inside([(0, 1)]) is None and untouched.fewest(lambda n: True, 9) is None
+    assert untouched.mean_inside([(0, 1)], 0, 1) is None and untouched.fewest(lambda n: True, 9) is None
 
 
 @given(arrivals, st.integers(1, 5))
@@ -118,3 +120,11 @@ def test_stages_in_series_conserve_the_customers():
 
 def test_a_random_morning_comes_in_quarters_of_a_minute():
     assert all(came * 4 == int(came * 4) and came < went for came, went in law.random_morning(Random(1)))
+
+
+def test_two_lines_seen_as_one_box_keep_every_customer_and_the_law():
+    chosen = np.arange(len(law.CAME)) % 2
+    row = law.split("by turns", chosen)
+    assert row["L"] == pytest.approx(row["λ"] * row["W (ms)"] / 1000)
+    alone = [queueing.serve(law.CAME[i::2], law.NEEDS[i::2]).stays.sum() for i in (0, 1)]
+    assert row["W (ms)"] == pytest.approx(1000 * sum(alone) / len(law.CAME))
