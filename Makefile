@@ -8,7 +8,7 @@ help:            ## Show this list
 learn:           ## Open the course in JupyterLab             ARGS="--no-browser --port 9000"
 	@$(COURSE) learn $(ARGS)
 
-test:            ## Prove everything, as CI does              ARGS="lint unit notebooks pages lab"
+test:            ## Prove everything, as CI does              ARGS="lint unit notebooks book pages lab twice"
 	@$(COURSE) test $(ARGS)
 
 run:             ## Run notebooks and store their outputs     NB=01

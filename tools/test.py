@@ -12,7 +12,7 @@ from tools.project import ROOT, notebook_environment
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
-SLOW = ["tests/test_book.py", "tests/test_pages.py", "tests/test_lab.py"]
+SLOW = ["tests/test_book.py", "tests/test_pages.py", "tests/test_lab.py", "tests/test_twice.py"]
 
 STEPS: dict[str, list[list[str]]] = {
     "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
@@ -21,7 +21,9 @@ STEPS: dict[str, list[list[str]]] = {
     "book": [[PYTHON, "-m", "tools.book"]],
     "pages": [[*PYTEST, "tests/test_book.py", "tests/test_pages.py"]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
+    "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"]],
 }
+WEEKLY = ["twice"]  # too long for every day; `make test ARGS=twice` runs it
 
 
 def run(command: list[str]) -> tuple[int, str]:
@@ -58,8 +60,8 @@ def have_browser() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
-    parser.add_argument("step", nargs="*", help="all when left out", metavar="|".join(STEPS))
-    steps = parser.parse_args(arguments).step or list(STEPS)
+    parser.add_argument("step", nargs="*", help="all but twice when left out", metavar="|".join(STEPS))
+    steps = parser.parse_args(arguments).step or [step for step in STEPS if step not in WEEKLY]
     if strange := [step for step in steps if step not in STEPS]:
         parser.error(f"there is no step {strange[0]!r}; there are {', '.join(STEPS)}")
     if {"pages", "lab"} & set(steps):
