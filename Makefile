@@ -20,7 +20,7 @@ book:            ## Build the book
 serve:           ## Build the book and show it on this machine
 	@$(COURSE) serve $(ARGS)
 
-bench:           ## Compare our queue simulator with others
+bench:           ## Compare with others, and with theory       ARGS="hash queueing"
 	@$(COURSE) bench $(ARGS)
 
 lint:            ## Check style, also inside notebooks

@@ -128,7 +128,7 @@ def _guard(command: Sequence[str]) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=POSIX)
 
     def end() -> None:
-        sys.stdin.buffer.read()
+        os.read(0, 1)  # nobody writes: it returns when the pipe closes
         _signal(child, signal.SIGTERM)
         try:
             child.wait(timeout=3)

@@ -3,6 +3,7 @@
 The outputs are written here as a kernel would have stored them; nothing is executed.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -103,6 +104,9 @@ def notebook() -> NotebookNode:
 def write_book(root: Path) -> None:
     """The course's own configuration, look and reference pages around the specimen, not yet built."""
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    glossary = root / "book" / "glossary.md"  # its links to chapters lead to the only one that is here
+    linked = re.sub(r"notebooks/\w+\.ipynb", "notebooks/01_littles_law.ipynb", glossary.read_text("utf-8"))
+    glossary.write_text(linked, encoding="utf-8")
     for name in ("_config.yml", "index.md"):
         shutil.copy(ROOT / name, root)
     pages = ["book/glossary", "book/references", PAGE.removesuffix(".html")]

@@ -12,14 +12,15 @@ from tools.project import ROOT, notebook_environment
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
-SLOW = ["tests/test_book.py", "tests/test_pages.py", "tests/test_lab.py", "tests/test_twice.py"]
+BROWSER = [f"tests/test_{name}.py" for name in ("book", "pages", "stepper", "cluster")]
+SLOW = [*BROWSER, "tests/test_lab.py", "tests/test_twice.py"]  # asyncio and a browser share no process
 
 STEPS: dict[str, list[list[str]]] = {
     "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
     "unit": [[*PYTEST, *TWO_AT_A_TIME, "tests", *(f"--ignore={path}" for path in SLOW)]],
     "notebooks": [[*PYTEST, *TWO_AT_A_TIME, "--nbval", "--nbval-current-env", "-rN", "notebooks"]],
     "book": [[PYTHON, "-m", "tools.book"]],
-    "pages": [[*PYTEST, "tests/test_book.py", "tests/test_pages.py"]],
+    "pages": [[*PYTEST, *BROWSER]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
     "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"]],
 }
