@@ -15,7 +15,7 @@ import tempfile
 import time
 from http.client import HTTPException
 from pathlib import Path
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import Request
 
 from coursekit import servers
 from coursekit.errors import CourseError
@@ -24,7 +24,6 @@ KINDS = ("pysyncobj", "etcd")
 NAMES = ("n1", "n2", "n3")
 ELECTION_S = (0.4, 0.8)  # a follower waits this long, at random, before it stands for election
 HEARTBEAT_S = 0.05
-_open = build_opener(ProxyHandler({})).open  # loopback needs no proxy
 
 
 class Replicas:
@@ -125,7 +124,7 @@ class Replicas:
         node = self._running(at or next(iter(self.nodes)))
         try:
             request = Request(f"{node.url}/v3/{call}", json.dumps(body).encode())
-            with _open(request, timeout=timeout_s) as reply:
+            with servers.ask(request, timeout=timeout_s) as reply:
                 return json.load(reply)
         except (OSError, HTTPException, ValueError):  # refused, timed out, cut short, or an HTTP error
             return None

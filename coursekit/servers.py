@@ -22,7 +22,7 @@ from coursekit.errors import CourseError
 
 POSIX = os.name == "posix"
 _running: dict[str, "Server"] = {}
-_ask = build_opener(ProxyHandler({})).open  # loopback needs no proxy
+ask = build_opener(ProxyHandler({})).open  # urlopen for loopback, which needs no proxy
 
 
 class ServerError(CourseError):
@@ -109,7 +109,7 @@ def _answers(server: Server, path: str | None) -> bool:
         if path is None:
             socket.create_connection((server.host, server.port), timeout=1).close()
         else:
-            _ask(server.url + path, timeout=1).close()
+            ask(server.url + path, timeout=1).close()
     except HTTPError:
         return True  # it answers, even if it asks for a token first
     except OSError:

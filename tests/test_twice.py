@@ -1,13 +1,12 @@
 """A cell run twice does no harm: each notebook with every cell run two times in a row, outputs compared."""
 
 import copy
-import os
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tools.project import notebook_environment, notebooks
+from tools.project import notebooks
 
 CHANGING = {"nbval-ignore-output", "nbval-skip"}  # tags of cells whose outputs differ anyway
 
@@ -20,11 +19,7 @@ def shown(cell):
 
 
 @pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
-def test_a_cell_run_twice_shows_the_same_twice(path, monkeypatch):
-    for name in list(os.environ):
-        monkeypatch.delenv(name)
-    for name, value in notebook_environment().items():
-        monkeypatch.setenv(name, value)
+def test_a_cell_run_twice_shows_the_same_twice(path):
     notebook = nbformat.read(path, as_version=4)
     first = [cell for cell in notebook.cells if cell.cell_type == "code"]
     second = copy.deepcopy(first)
