@@ -26,7 +26,10 @@ bench:           ## Compare with others, and with theory       ARGS="hash queuei
 lint:            ## Check style, also inside notebooks
 	@$(COURSE) test lint
 
+corpus:          ## Freeze the course's prose for its search anew
+	@$(COURSE) corpus $(ARGS)
+
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve bench lint lock
+.PHONY: help learn test run book serve bench lint corpus lock

@@ -6,6 +6,9 @@ live        OpenAI or any compatible server; chosen by itself when OPENAI_API_KE
 
     client = llm.client()
     client.chat.completions.create(model=llm.model("capital"), messages=[...])
+
+A cell that needs real weights, since a script would prove nothing, asks with `real=True`: local then stands
+in for rehearsal.
 """
 
 import functools
@@ -39,52 +42,52 @@ You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n
 """
 
 
-def mode() -> str:
-    """rehearsal, local or live. Raises CourseError if COURSE_MODEL is anything else."""
+def mode(*, real: bool = False) -> str:
+    """rehearsal, local or live; never rehearsal if `real`. Raises CourseError for another COURSE_MODEL."""
     by_itself = "live" if _set("OPENAI_API_KEY") or _set("OPENAI_BASE_URL") else "rehearsal"
     chosen = _set("COURSE_MODEL") or by_itself
     if chosen not in ("rehearsal", "local", "live"):
         raise CourseError(f"COURSE_MODEL={chosen!r} is not known; set it to rehearsal, local or live")
-    return chosen
+    return "local" if real and chosen == "rehearsal" else chosen
 
 
-def client() -> "openai.OpenAI":
+def client(*, real: bool = False) -> "openai.OpenAI":
     """An `openai.OpenAI` that is ready to ask. Raises CourseError, in about a second, if nothing answers."""
     import openai
 
-    return openai.OpenAI(**_connection(openai.DefaultHttpxClient))
+    return openai.OpenAI(**_connection(openai.DefaultHttpxClient, real))
 
 
-def async_client() -> "openai.AsyncOpenAI":
+def async_client(*, real: bool = False) -> "openai.AsyncOpenAI":
     """The same as an `openai.AsyncOpenAI`."""
     import openai
 
-    return openai.AsyncOpenAI(**_connection(openai.DefaultAsyncHttpxClient))
+    return openai.AsyncOpenAI(**_connection(openai.DefaultAsyncHttpxClient, real))
 
 
-def model(policy: str) -> str:
+def model(policy: str = "", *, real: bool = False) -> str:
     """What to pass as `model=`: the `policy` itself in rehearsal, else the name of the model that answers."""
-    chosen = mode()
+    chosen = mode(real=real)
     return policy if chosen == "rehearsal" else LOCAL if chosen == "local" else _live_model()
 
 
-def who_answers() -> str:
+def who_answers(*, real: bool = False) -> str:
     """One line for the reader: whose words these are, and how to change that."""
-    if mode() == "rehearsal":
+    if mode(real=real) == "rehearsal":
         ways = "COURSE_MODEL=local for real weights or OPENAI_API_KEY for a hosted model"
         return f"rehearsal: scripted replies written in this notebook, on loopback; set {ways}"
-    if mode() == "local":
+    if mode(real=real) == "local":
         return f"local: {LOCAL}, 135 million weights in this process; fluent, often wrong, no tools"
     return f"live: {_live_model()} at {_shown(_live_url())}; answers differ from run to run"
 
 
-def _connection(http_client) -> dict:
+def _connection(http_client, real: bool) -> dict:
     """What the client's constructor gets; loopback goes past any proxy."""
-    if mode() == "live":
+    if mode(real=real) == "live":
         _models_served()  # does it answer, does it take the key …
         _live_model()  # … and with which model?
         return {"base_url": _live_url(), "api_key": _live_key()}
-    if mode() == "rehearsal":
+    if mode(real=real) == "rehearsal":
         from coursekit.rehearsal_server import stage
 
         url, key = stage().base_url, stage().key
@@ -100,7 +103,7 @@ def _connection(http_client) -> dict:
 @functools.cache
 def _local_server() -> tuple[str, str, object]:
     """URL, key and the server itself, which must stay referenced to live."""
-    path = weights.path()
+    path = weights.SMOLLM2.path()
     if path is None:
         raise CourseError("COURSE_MODEL=local needs the weights; run `python -m coursekit.weights` first")
     import xllamacpp  # here, since only this mode needs it

@@ -215,7 +215,7 @@ def test_the_key_is_in_nothing_that_is_shown(choose):
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[openai.OpenAI]:
-    if weights.path() is None:
+    if weights.SMOLLM2.path() is None:
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         give_up("no weights: run python -m coursekit.weights")
     with pytest.MonkeyPatch.context() as surroundings:
@@ -246,6 +246,17 @@ def test_local_weights_at_temperature_zero_say_the_same_alone_and_four_at_once(l
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(lambda q: tell(local, q).choices[0].message.content, questions))
     assert together == alone
+
+
+def test_a_cell_that_needs_real_weights_gets_them_where_others_rehearse(local, choose):
+    choose()
+    assert (llm.mode(), llm.mode(real=True)) == ("rehearsal", "local")
+    assert llm.model("capital", real=True) == llm.LOCAL
+    assert llm.who_answers(real=True).startswith("local: ")
+    with llm.client(real=True) as client:
+        assert client.base_url == local.base_url
+    choose(OPENAI_API_KEY="sk-of-the-learner")
+    assert llm.mode(real=True) == "live"
 
 
 def test_local_weights_keep_to_a_schema(local):
@@ -296,7 +307,7 @@ def test_weights_that_are_missing_or_damaged_are_one_sentence(tmp_path, content,
     package.mkdir()
     (package / "__init__.py").touch()
     if content:
-        (package / weights.FILE).write_bytes(content)
+        (package / weights.SMOLLM2.file).write_bytes(content)
     code = "from coursekit import llm\ntry: llm.client()\nexcept llm.CourseError as error: print(error)"
     env = os.environ | {"COURSE_MODEL": "local", "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)

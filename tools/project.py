@@ -10,6 +10,12 @@ NOTEBOOKS = ROOT / "notebooks"
 PERSONAL = (
     "OPENAI_",
     "ANTHROPIC_",
+    "GEMINI_",
+    "GOOGLE_",
+    "REDIS_",
+    "CHROMA_",
+    "PROMETHEUS_",
+    "OTEL_",
     "LANGSMITH_",
     "LANGCHAIN_",
     "COURSE_",
