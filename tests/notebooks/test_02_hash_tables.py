@@ -520,6 +520,15 @@ class HashTableLinearProbing extends HashTableChaining {
     }
     return undefined;
   }
+  resize() {
+    let oldKeyMap = this.keyMap;
+    let oldValues = this.values;
+    this.keyMap = new Array(oldKeyMap.length * 2);
+    this.values = new Array(oldValues.length * 2);
+    for (let i = 0; i < oldKeyMap.length; i++) {
+      if (oldKeyMap[i] !== undefined) { this.set(oldKeyMap[i], oldValues[i]); }
+    }
+  }
 }
 """
 
@@ -559,7 +568,7 @@ def test_the_port_of_the_posts_hashes_agrees_with_their_javascript(tmp_path):
 
 def test_the_port_of_the_posts_tables_agrees_with_their_javascript(tmp_path):
     rng = Random(7)
-    words = ["".join(rng.choices("abcd", k=2)) for _ in range(60)]
+    words = ["".join(rng.choices("abAZ1 ", k=2)) for _ in range(40)]
     steps = [[word, number] for number, word in enumerate(words)]
     code = """const table = new (given[2] ? HashTableChaining : HashTableLinearProbing)(53);
     for (const [key, value] of given[0]) table.set(key, value);
@@ -570,6 +579,25 @@ def test_the_port_of_the_posts_tables_agrees_with_their_javascript(tmp_path):
         for key, value in steps:
             port.set(key, value)
         assert found == [port.get(key) for key in asked]
+
+
+def test_the_port_of_the_posts_resize_loses_what_its_javascript_loses(tmp_path):
+    keys = ["a", "A", "Z9", "user 1", "k", "KEY1"]
+    code = """const table = new HashTableLinearProbing();
+    given[0].forEach((key, number) => table.set(key, number));
+    table.resize();
+    return [table.keyMap.length, given[0].map((key) => table.get(key) ?? null)]"""
+    on_chains = """const resize = HashTableLinearProbing.prototype.resize;
+    try { resize.call(new HashTableChaining()) } catch (error) { return error.name }"""
+    (size, found), raised = in_javascript(tmp_path, (code, keys), (on_chains,))
+    port = hashing.BlogProbing()
+    for number, key in enumerate(keys):
+        port.set(key, number)
+    hashing.blog_resize(port)
+    assert (size, found) == (port.size, [port.get(key) for key in keys])
+    assert None in found and raised == "TypeError"
+    with pytest.raises(AttributeError, match="values"):
+        hashing.blog_resize(hashing.BlogChaining())
 
 
 def test_the_posts_javascript_fails_as_the_notebook_says(tmp_path):
