@@ -34,6 +34,8 @@ def say(event: Event) -> str:
     if event.kind in ("arrive", "lost"):
         fate = "gets" if event.kind == "arrive" else "never gets"
         return f"{event.node} {fate} {type(event.what).__name__} from {event.other}"
+    if event.kind == "timer":
+        return f"{event.node}'s {event.what} timer runs out"
     return f"{event.node} {event.what}".strip()
 
 

@@ -22,13 +22,13 @@ export function unfold(stories, which) {
 
 function shape(role, x, y, r) {
   const [, colour] = ROLES[role];
-  const corners = (n, turn) => [...Array(n).keys()].map((i) => {
-    const a = (2 * Math.PI * i) / n + turn;
-    return `${(x + r * 1.12 * Math.cos(a)).toFixed(1)},${(y + r * 1.12 * Math.sin(a)).toFixed(1)}`;
+  const corners = (n, wide) => [...Array(n).keys()].map((i) => {
+    const a = (2 * Math.PI * i) / n;
+    return `${(x + r * wide * Math.cos(a)).toFixed(1)},${(y + r * wide * Math.sin(a)).toFixed(1)}`;
   }).join(" ");
   const paint = `fill="color-mix(in srgb, var(${colour}) ${role === "leader" ? 40 : 15}%, transparent)" stroke="var(${colour})" stroke-width="${role === "leader" ? 3.5 : 2}"`;
-  if (role === "leader") return `<polygon points="${corners(6, 0)}" ${paint}/>`;
-  if (role === "candidate" || role === "asking") return `<polygon points="${corners(4, 0)}" ${paint} ${role === "asking" ? 'stroke-dasharray="5 3"' : ""}/>`;
+  if (role === "leader") return `<polygon points="${corners(6, 1.12)}" ${paint}/>`;
+  if (role === "candidate" || role === "asking") return `<polygon points="${corners(4, 1.3)}" ${paint} ${role === "asking" ? 'stroke-dasharray="5 3"' : ""}/>`;
   return `<circle cx="${x}" cy="${y}" r="${r}" ${paint} ${role === "down" ? 'stroke-dasharray="4 3"' : ""}/>`;
 }
 
@@ -55,7 +55,7 @@ function ring(names, frame, clicks, kinds) {
   const arrows = frame.messages.map(([from, to, kind]) => {
     const [x1, y1] = at[from], [x2, y2] = at[to], length = Math.hypot(x2 - x1, y2 - y1);
     const order = (many[from + to] = (many[from + to] ?? -1) + 1);
-    const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length], far = NODE + 13 + 15 * order;
+    const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length], far = NODE + 13 + 21 * order;
     const [x, y] = [x1 + ux * far - uy * 6, y1 + uy * far + ux * 6]; // two that pass each other keep apart
     const turn = (Math.atan2(uy, ux) * 180) / Math.PI;
     return `<path transform="translate(${x.toFixed(1)} ${y.toFixed(1)}) rotate(${turn.toFixed(0)})" d="M-9 0H2" stroke="var(${kinds(kind)})" stroke-width="2.5"/>

@@ -286,7 +286,7 @@ def test_the_solution_of_exercise_1_commits_what_a_count_commits(reached, terms)
 def test_stubs_left_as_they_are_are_no_solutions():
     untouched = chapter("03_consensus", without="solution")
     assert untouched.committable([1], [1], 1) is None
-    assert untouched.in_turn(untouched.claim)({}, [("a", "ann")]) is None
+    assert untouched.claimed(untouched.claim)({}, "a", "ann") is None
     chapter("03_consensus")  # the whole one again, for whoever looks it up by name
 
 
