@@ -20,6 +20,7 @@ from tools.project import NOTEBOOKS, ROOT
 ROLE = re.compile(r"\{(\w+)\}`(?:([^`<]+?)\s*<[^>]*>|([^`]+))`")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 SKIPPED = {"solution", "remove-cell"}
+LOGISTICS = re.compile(r"^\*\*(?:Before this|Takes|Runs).*$", re.MULTILINE)
 
 
 def documents(chapters: list[str]) -> list[dict]:
@@ -52,9 +53,9 @@ def _sections(chapter: str) -> list[dict]:
 
 
 def plain(text: str) -> str:
-    """Markdown without what only the book can follow: roles, links, citations."""
+    """Markdown without what only the book can follow (roles, links, citations), and without logistics."""
     text = ROLE.sub(lambda role: "" if role[1].startswith("cite") else role[2] or role[3], text)
-    return LINK.sub(r"\1", text).strip()
+    return LOGISTICS.sub("", LINK.sub(r"\1", text)).strip()
 
 
 def finished() -> list[str]:

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from traitlets.config import Config
 
+from tools import catalogue
 from tools.project import notebook_environment, notebooks
 from tools.tidy import tidy
 
@@ -100,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.exit(f"make run: {error}")
     os.environ.clear()
     os.environ.update(notebook_environment())
-    return 0 if asyncio.run(run_all(paths)) else 1
+    return 0 if asyncio.run(run_all(paths)) and catalogue.main() == 0 else 1
 
 
 if __name__ == "__main__":
