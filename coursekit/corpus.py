@@ -54,13 +54,15 @@ class Passage:
 class Question:
     """A golden question. evidence: document id and exact words in it, with a grade (2 answers it, 1 helps).
 
-    Without evidence, the corpus does not answer it and a system should say so.
+    Without evidence, the corpus does not answer it and a system should say so. kind: what it tries, such as
+    "paraphrase" (few words in common with its evidence) or "exact" (a rare term decides).
     """
 
     id: str
     text: str
     answer: str = ""
     evidence: tuple[tuple[str, str, int], ...] = field(default=())
+    kind: str = ""
 
     @property
     def answerable(self) -> bool:
@@ -115,7 +117,7 @@ def constitution() -> tuple[Document, ...]:
 def golden() -> tuple[Question, ...]:
     """Questions about the course with their evidence, and some that it does not answer."""
     return tuple(
-        Question(q["id"], q["text"], q["answer"], tuple(map(tuple, q["evidence"])))
+        Question(q["id"], q["text"], q["answer"], tuple(map(tuple, q["evidence"])), q["kind"])
         for q in _read("golden")["questions"]
     )
 
