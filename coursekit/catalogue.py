@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 
 from coursekit import plots
 from coursekit.errors import CourseError
 
 HOME = Path(__file__).parent / "data" / "catalogue.json"
 WORDS_PER_MINUTE = 200  # of technical prose; Brysbaert 2019 finds 238 for plain non-fiction
-LINES_PER_MINUTE = 12  # of code that is read, run and tried
+LINES_PER_MINUTE = 20  # of code that is read, run and tried
 
 
 @dataclass(frozen=True)
@@ -80,38 +81,43 @@ def needed_for(names: Iterable[str]) -> list[Chapter]:
     return list(found.values())
 
 
-def draw(names: Iterable[str], title: str, size: tuple[float, float] = (7, 2.6)) -> Axes:
-    """These chapters as boxes, from what comes first on the left, an arrow from each need to its chapter."""
-    chosen = [chapter(name) for name in names]
+def draw(names: Iterable[str], title: str) -> Axes:
+    """These chapters as boxes, what comes first on the left, an arrow from each need to its chapter."""
+    chosen = sorted(map(chapter, names), key=lambda one: one.number)
     places = _places(chosen)
-    said = [
-        f"{one.title} needs {' and '.join(chapter(need).title for need in one.needs) or 'nothing'}"
-        for one in chosen
-    ]
-    ax = plots.axes(title, "", "", alt=". ".join(said) + ".", size=size)
-    ax.set_axis_off()
-    for one in chosen:
-        for need in one.needs:
-            if need in places:
-                ax.annotate(
-                    "", places[one.name], places[need],
-                    arrowprops={"arrowstyle": "-|>", "color": "theory", "shrinkA": 32, "shrinkB": 34},
-                )  # fmt: skip
-    for one in chosen:
-        x, y = places[one.name]
-        label = f"{one.number}\n{_two_lines(one.title)}"
-        box = {"boxstyle": "round,pad=0.5", "facecolor": plots.PAPER, "edgecolor": plots.COLOURS["measured"]}
-        ax.text(x, y, label, ha="center", va="center", fontsize=9, color=plots.COLOURS["measured"], bbox=box)
     xs, ys = zip(*places.values(), strict=True)
-    ax.set(xlim=(min(xs) - 0.6, max(xs) + 0.6), ylim=(min(ys) - 0.7, max(ys) + 0.7))
+    said = [f"{one.title} needs {_and(one.needs)}" for one in chosen]
+    ax = plots.axes(title, "", "", alt=". ".join(said) + ".", size=(7, 1.1 + max(ys) - min(ys)))
+    ax.set_axis_off()
+    ax.set(xlim=(min(xs) - 0.5, max(xs) + 0.5), ylim=(min(ys) - 0.5, max(ys) + 0.5))
+    boxes = {one.name: _box(ax, one, *places[one.name]) for one in chosen}
+    for one in chosen:
+        for need in boxes.keys() & set(one.needs):
+            ends = {"patchA": boxes[need], "patchB": boxes[one.name]}
+            style = {"arrowstyle": "-|>", "color": plots.COLOURS["theory"], "shrinkA": 2, "shrinkB": 2}
+            ax.annotate("", places[one.name], places[need], arrowprops=style | ends)
     return ax
 
 
+def _box(ax: Axes, one: Chapter, x: float, y: float) -> Patch:
+    blue = plots.COLOURS["measured"]
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "none", "edgecolor": blue}
+    label = f"{one.number}\n{_two_lines(one.title)}"
+    written = ax.text(x, y, label, ha="center", va="center", fontsize=9, color=blue, bbox=box)
+    return written.get_bbox_patch()
+
+
+def _and(names: Iterable[str]) -> str:
+    return " and ".join(chapter(name).title for name in names) or "nothing"
+
+
 def _places(chosen: list[Chapter]) -> dict[str, tuple[float, float]]:
-    """x: how many steps come before; y: spread over those of the same x."""
+    """x: as far right as what needs it allows, for short arrows; y: spread over those of the same x."""
     depth: dict[str, int] = {}
-    for one in chosen:  # in the order of their numbers, so needs come first
-        depth[one.name] = 1 + max((depth[need] for need in one.needs if need in depth), default=-1)
+    for one in reversed(chosen):  # needs have lower numbers, so who needs it has a place already
+        users = [depth[other.name] for other in chosen if one.name in other.needs]
+        depth[one.name] = min(users, default=1) - 1
+    depth = {one.name: depth[one.name] for one in chosen}
     columns = {x: [name for name, at in depth.items() if at == x] for x in depth.values()}
     return {
         name: (x, (len(column) - 1) / 2 - row)

@@ -73,13 +73,26 @@ def _session() -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _forward(ids: list[list[int]]) -> np.ndarray:
-    """Mean of the last layer over the real pieces, scaled to length 1."""
+def pieces(texts: Sequence[str]) -> list[np.ndarray]:
+    """What the last layer says of each word piece of each text, (pieces, 384); the mean of the rows points
+    where `embed` does. For comparisons piece by piece: 100 times the memory of one vector a text.
+    """
+    return [_layer([tokenizer().encode(text).ids])[0][0] for text in texts]
+
+
+def _layer(ids: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """The last layer, (texts, pieces, 384), and which pieces are real."""
     width = max(map(len, ids))
     padded = np.array([row + [0] * (width - len(row)) for row in ids], dtype=np.int64)
     mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in ids], dtype=np.int64)
     inputs = {"input_ids": padded, "attention_mask": mask, "token_type_ids": np.zeros_like(padded)}
     (layer,) = _session().run(None, inputs)
+    return layer, mask
+
+
+def _forward(ids: list[list[int]]) -> np.ndarray:
+    """Mean of the last layer over the real pieces, scaled to length 1."""
+    layer, mask = _layer(ids)
     mean = (layer * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
     return mean / np.linalg.norm(mean, axis=1, keepdims=True)
 

@@ -65,6 +65,15 @@ def async_client(*, real: bool = False) -> "openai.AsyncOpenAI":
     return openai.AsyncOpenAI(**_connection(openai.DefaultAsyncHttpxClient, real))
 
 
+def local_client() -> "openai.OpenAI":
+    """SmolLM2's own server whatever COURSE_MODEL says: for what only it can tell, such as its tokens."""
+    import openai
+
+    with _loading:
+        url, key, _ = _local_server()
+    return openai.OpenAI(base_url=url, api_key=key, http_client=openai.DefaultHttpxClient(trust_env=False))
+
+
 def model(policy: str = "", *, real: bool = False) -> str:
     """What to pass as `model=`: the `policy` itself in rehearsal, else the name of the model that answers."""
     chosen = mode(real=real)

@@ -34,7 +34,7 @@ class PathFinder(anywidget.AnyWidget):
     """Questions on the left hand, the path on the other; `answers` holds the option chosen for each."""
 
     _esm = (STATIC / "pathfinder.js").read_text()
-    _css = (STATIC / "widgets.css").read_text()
+    _css = (STATIC / "widgets.css").read_text() + ".ck fieldset + fieldset { margin-top: .6rem; }"
     probes = traitlets.List().tag(sync=True)
     chapters = traitlets.List().tag(sync=True)
     answers = traitlets.List().tag(sync=True)

@@ -1,5 +1,7 @@
 """The scripted model's HTTP server: OpenAI's API on a free port of loopback, one thread per connection.
 
+Two more dialects are understood as well, Anthropic's and Google's: see `coursekit.rehearsal_dialects`.
+
 It lives in daemon threads of this process and ends with it. A random key keeps the machine's other users out.
 """
 
@@ -13,7 +15,7 @@ import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from coursekit import rehearsal_chat, rehearsal_responses
+from coursekit import rehearsal_chat, rehearsal_dialects, rehearsal_responses
 from coursekit.rehearsal import Exchange, Failure, Request, Silence, log, policies
 from coursekit.rehearsal_rules import CREATED, answer, broken, identity, invalid
 
@@ -67,23 +69,34 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self, routes: dict) -> None:
         self.raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.body, self.attempt = {}, int(self.headers.get("x-stainless-retry-count", 0))
+        self.dialect, self.named, self.counts = rehearsal_dialects.route(self.path)
         try:
-            key = f"Bearer {self.server.key}"
-            if not hmac.compare_digest(self.headers.get("Authorization", "").encode(), key.encode()):
+            if not hmac.compare_digest(self._key().encode(), self.server.key.encode()):
                 raise Failure(401, "invalid_api_key", "wrong key; take the client from llm.client()")
-            if self.path not in routes:
+            if self.dialect and self.command == "POST":
+                self._answer()
+            elif self.path in routes:
+                routes[self.path]()
+            else:
                 raise Failure(404, "not_found", f"{self.command} {self.path} is not rehearsed")
-            routes[self.path]()
         except Failure as failure:
             self._fail(failure)
+
+    def _key(self) -> str:
+        """The key as OpenAI's clients send it, as Anthropic's or as Google's."""
+        bearer = self.headers.get("Authorization", "")
+        others = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key") or ""
+        return bearer.removeprefix("Bearer ") if bearer.startswith("Bearer ") else others
 
     def _list_policies(self) -> None:
         model = {"object": "model", "created": CREATED, "owned_by": "notebook"}
         self._send(200, _json({"object": "list", "data": [{"id": name} | model for name in list(policies)]}))
 
     def _answer(self) -> None:
-        wire = FORMATS[self.path]
+        wire = self.dialect or FORMATS[self.path]
         request = self._read(wire)
+        if self.counts:
+            return self._send(200, _json(wire.count(request)))
         try:
             reply = answer(request)
         except Silence:
@@ -99,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
     def _read(self, wire) -> Request:
         try:
             self.body = dict(json.loads(self.raw))
+            if self.named:  # Google's clients name the model in the path
+                self.body = {"model": self.named, **self.body}
             return wire.read(self.body, self.attempt)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise invalid(f"the request has not the form of the API: {error!r}") from error
@@ -121,8 +136,10 @@ class Handler(BaseHTTPRequestHandler):
         if failure.retry is not None:
             headers["x-should-retry"] = str(failure.retry).lower()
         kind = "invalid_request_error" if failure.status < 500 else "server_error"
-        error = {"message": str(failure), "type": kind, "param": None, "code": failure.code}
-        self._send(failure.status, _json({"error": error}), headers)
+        error = {"error": {"message": str(failure), "type": kind, "param": None, "code": failure.code}}
+        if fail := getattr(self.dialect, "fail", None):
+            error = fail(failure)
+        self._send(failure.status, _json(error), headers)
 
     def _send(self, status: int, body: bytes, headers: dict | None = None, breaks: bool = False) -> None:
         sent = body[: len(body) // 2] if breaks else body

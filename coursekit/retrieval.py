@@ -104,6 +104,19 @@ def fuse(*rankings: Ranking, k: int = 60) -> Ranking:
     return [key for key, _ in _best(scores, len(scores))]
 
 
+def maxsim(query: np.ndarray, text: np.ndarray) -> float:
+    """Late interaction: each piece of the query looks for its nearest piece in the text; the mean cosine.
+
+    query, text: one row a word piece (`coursekit.embeddings.pieces`).
+    Source: Khattab & Zaharia 2020, "ColBERT", whose weights were trained for it; MiniLM's were not.
+
+    >>> maxsim(np.eye(2), np.array([[3.0, 0.0]]))
+    0.5
+    """
+    ours, theirs = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (query, text))
+    return float((ours @ theirs.T).max(axis=1).mean())
+
+
 # How good is a ranking? `relevant`: id -> grade, 1 or more; ids that are not in it are not relevant.
 
 

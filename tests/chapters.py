@@ -1,56 +1,5 @@
-"""Import what a notebook defines, without running its experiments.
+"""What a notebook defines, for its tests: see `coursekit.chapters`."""
 
-Kept: imports, functions, classes, and assignments to Capitalised names. Everything else in a notebook is an
-experiment and is skipped, so definitions must depend on definitions only.
+from coursekit.chapters import NOTEBOOKS, chapter, is_definition
 
->>> law = chapter("01_littles_law")   # then law.serve, law.Visit, law.SEED, …
-"""
-
-import ast
-import linecache
-import sys
-from pathlib import Path
-from types import ModuleType
-
-import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
-
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-
-
-def chapter(name: str | Path, without: str | None = None) -> ModuleType:
-    """The definitions of a notebook as a module. A solution stands below its exercise's stub and replaces it.
-
-    name: `01_littles_law`, or the path of a notebook.   without: a tag whose cells are left out (`solution`).
-    """
-    path = NOTEBOOKS / f"{name}.ipynb" if isinstance(name, str) else name
-    cells = nbformat.read(path, as_version=4).cells
-    source = "\n\n".join(
-        cell.source
-        for cell in cells
-        if cell.cell_type == "code" and without not in cell.metadata.get("tags", [])
-    )
-    source = TransformerManager().transform_cell(source)  # `%pip …` becomes Python, and is then skipped
-    tree = ast.parse(source)
-    tree.body = [statement for statement in tree.body if is_definition(statement)]
-    module = ModuleType(path.stem)
-    module.__file__ = f"<{path.name}>"
-    sys.modules[path.stem] = module  # dataclasses look here,
-    linecache.cache[module.__file__] = (
-        len(source),
-        None,
-        source.splitlines(True),
-        module.__file__,
-    )  # inspect here
-    exec(compile(tree, module.__file__, "exec"), module.__dict__)
-    return module
-
-
-def is_definition(statement: ast.stmt) -> bool:
-    """Does a statement only name something, rather than try it out? A letter such as L is an experiment."""
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return all(isinstance(name, ast.Name) and name.id[0].isupper() and name.id[1:] for name in targets)
-    return isinstance(
-        statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    )
+__all__ = ["NOTEBOOKS", "chapter", "is_definition"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from coursekit import rehearsal
 from tools import chromium
 from tools.project import notebook_environment
 
@@ -17,6 +18,15 @@ import tools.offline.sitecustomize  # noqa: E402, F401  and for this one
 
 # Started in the background, a shell's children ignore Ctrl-C; those that tests start and stop must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def policies_of_notebooks() -> Iterator[None]:
+    """Scripted models that chapters registered when they were imported: still there for the next test."""
+    known = dict(rehearsal.policies)
+    yield
+    rehearsal.policies.clear()
+    rehearsal.policies.update(known)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def test_reading_time_grows_with_words_and_lines_and_is_rounded_to_five():
     short, long = (
         Chapter("01_x", "X", "I", "", (), 1, 1, words, lines) for words, lines in [(0, 0), (3000, 300)]
     )
-    assert (short.reading_min, long.reading_min) == (5, 40)
+    assert (short.reading_min, long.reading_min) == (5, 30)
 
 
 def test_the_drawn_map_says_in_words_who_needs_whom():

@@ -83,3 +83,11 @@ def test_what_a_learner_returns_cannot_inject_html():
             return "<script>"
 
     assert "<script>" not in check.same("E", lambda xs: Sly(), mean, numbers)._repr_html_()
+
+
+def test_none_is_an_answer_where_the_witness_gives_none_too():
+    first_even = lambda numbers: next((n for n in numbers if n % 2 == 0), None)
+    draw = lambda rng: ([rng.randint(0, 9) for _ in range(rng.randint(0, 3))],)
+    assert check.same("Exercise", first_even, first_even, draw)
+    stub = check.same("Exercise", lambda numbers: None, first_even, lambda rng: ([2],))
+    assert not stub and "not solved yet" in repr(stub)

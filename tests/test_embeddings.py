@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coursekit import embeddings
+from coursekit import embeddings, shelf
 from coursekit.errors import CourseError
 
 TEXTS = ["A cat sat on the mat.", "A kitten was sitting on a rug.", "Raft elects one leader in each term."]
@@ -43,13 +43,18 @@ def test_no_texts_give_no_vectors():
 
 
 def test_chroma_searches_with_it_and_asks_nobody_for_a_model():
-    import chromadb
-
-    collection = chromadb.EphemeralClient().get_or_create_collection(
-        "cats", embedding_function=embeddings.ChromaEmbedding()
-    )
+    client = shelf.in_memory()
+    collection = client.get_or_create_collection("cats", embedding_function=embeddings.ChromaEmbedding())
     collection.upsert(ids=["cat", "raft"], documents=[TEXTS[0], TEXTS[2]])
     found = collection.query(query_texts=[TEXTS[1]])
     assert found["ids"] == [["cat", "raft"]]
     cosine = float(embeddings.embed(TEXTS[0]) @ embeddings.embed(TEXTS[1]))
     assert found["distances"][0][0] == pytest.approx(1 - cosine, abs=1e-4)
+
+
+def test_the_mean_of_the_pieces_points_where_the_text_does():
+    texts = ["A leader is elected by a majority.", "Probe."]
+    for rows, text in zip(embeddings.pieces(texts), texts, strict=True):
+        assert rows.shape == (embeddings.count_pieces(text), embeddings.DIMENSIONS)
+        mean = rows.mean(axis=0)
+        assert mean @ embeddings.embed(text) / np.linalg.norm(mean) > 0.999

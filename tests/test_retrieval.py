@@ -126,3 +126,12 @@ def test_pairs_show_a_small_difference_that_unpaired_means_hide():
 def test_a_difference_of_unequal_sets_is_refused():
     with pytest.raises(CourseError, match="2 scores came with 1"):
         retrieval.difference([1, 2], [1], np.random.default_rng(0))
+
+
+def test_maxsim_is_the_mean_of_each_pieces_best_cosine():
+    rng = np.random.default_rng(5)
+    query, text = rng.normal(size=(4, 6)), rng.normal(size=(9, 6))
+    cosine = lambda a, b: sum(x * y for x, y in zip(a, b, strict=True)) / math.hypot(*a) / math.hypot(*b)
+    expected = statistics.fmean(max(cosine(q, t) for t in text) for q in query)
+    assert retrieval.maxsim(query, text) == pytest.approx(expected)
+    assert retrieval.maxsim(query, 3 * np.vstack([text, query])) == pytest.approx(1)

@@ -67,6 +67,7 @@ def notebook_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PERSONAL)}
     return kept | {
         "PYTHONHASHSEED": "0",
+        "OPENBLAS_NUM_THREADS": "1",  # small matrices: more threads would only spin
         "PYTHONPATH": str(ROOT / "tools" / "offline"),
         "IPYTHONDIR": str(Path(sys.prefix) / "ipython"),
         "MPLCONFIGDIR": str(Path(sys.prefix) / "matplotlib"),
