@@ -13,7 +13,8 @@ PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
 BROWSER = [
-    f"tests/test_{name}.py" for name in ("book", "pages", "stepper", "cluster", "catalogue", "ask", "chunks")
+    f"tests/test_{name}.py"
+    for name in ("book", "pages", "stepper", "cluster", "catalogue", "ask", "chunks", "warehouse_view")
 ]
 SLOW = [*BROWSER, "tests/test_lab.py", "tests/test_twice.py"]  # asyncio and a browser share no process
 
