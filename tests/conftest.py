@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from coursekit import rehearsal
@@ -15,6 +16,9 @@ AMONG_NOTEBOOKS = notebook_environment()
 os.environ.clear()
 os.environ.update(AMONG_NOTEBOOKS)  # for processes that tests start,
 import tools.offline.sitecustomize  # noqa: E402, F401  and for this one
+
+settings.register_profile("course", deadline=None)  # a busy machine is no defect
+settings.load_profile("course")
 
 # Started in the background, a shell's children ignore Ctrl-C; those that tests start and stop must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
