@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from widget_page import widget_page
 
 from coursekit.cluster import MOST_BYTES, ClusterView, Story, moments
 from coursekit.trace import Trace
@@ -158,28 +159,10 @@ def test_stories_that_would_weigh_a_page_down_are_refused():
         ClusterView([BASE._replace(about=about)])
 
 
-PAGE = """<style>{css}</style><div id="here"></div><script type="module">
-const widget = await import(URL.createObjectURL(new Blob([{code}], {{ type: "text/javascript" }})));
-const values = {values}, heard = {{}};
-const model = {{
-  get: (name) => values[name], set: (name, value) => {{ values[name] = value; }}, save_changes: () => {{}},
-  on: (event, call) => {{ heard[event] = call; }},
-}};
-window.values = values;
-widget.default.render({{ model, el: document.getElementById("here") }});
-window.unfold = widget.unfold;
-</script>"""
-
-
 @pytest.fixture
 def page(browser, view):
-    tab = browser.new_page(viewport={"width": 390, "height": 844})
-    values = {name: getattr(view, name) for name in ("nodes", "stories", "story", "step")}
-    code = json.dumps(view._esm).replace("</", "<\\/")
-    tab.set_content(PAGE.format(css=view._css, code=code, values=json.dumps(values)))
-    tab.wait_for_function("!!window.unfold")
-    yield tab
-    tab.close()
+    with widget_page(browser, view, "nodes", "stories", "story", "step") as tab:
+        yield tab
 
 
 def told(page):

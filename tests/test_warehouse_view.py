@@ -4,6 +4,7 @@ import gzip
 import json
 
 import pytest
+from widget_page import widget_page
 
 from coursekit.floor import STEPS, ahead
 from coursekit.warehouse import Warehouse, run, say
@@ -85,28 +86,10 @@ def test_a_turn_outside_and_a_journal_too_heavy_are_refused(journal):
         WarehouseView(journal._replace(frames=journal.frames * 20))
 
 
-PAGE = """<style>{css}</style><div id="here"></div><script type="module">
-const widget = await import(URL.createObjectURL(new Blob([{code}], {{ type: "text/javascript" }})));
-const values = {values}, heard = {{}};
-const model = {{
-  get: (name) => values[name], set: (name, value) => {{ values[name] = value; }}, save_changes: () => {{}},
-  on: (event, call) => {{ heard[event] = call; }},
-}};
-window.values = values;
-widget.default.render({{ model, el: document.getElementById("here") }});
-window.unfold = widget.unfold;
-</script>"""
-
-
 @pytest.fixture
 def page(browser, view):
-    tab = browser.new_page(viewport={"width": 390, "height": 844})
-    values = {name: getattr(view, name) for name in ("rows", "changes", "turn", "speed")}
-    code = json.dumps(view._esm).replace("</", "<\\/")
-    tab.set_content(PAGE.format(css=view._css, code=code, values=json.dumps(values)))
-    tab.wait_for_function("!!window.unfold")
-    yield tab
-    tab.close()
+    with widget_page(browser, view, "rows", "changes", "turn", "speed") as tab:
+        yield tab
 
 
 def told(page):
