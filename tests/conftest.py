@@ -33,6 +33,13 @@ def policies_of_notebooks() -> Iterator[None]:
     rehearsal.policies.update(known)
 
 
+@pytest.fixture
+def empty_stage() -> None:
+    """No scripted model is known yet, and nothing has gone over the wire."""
+    rehearsal.policies.clear()
+    rehearsal.log.clear()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A Chromium that reaches loopback only, shared by all tests of a session. Under CI it must be there."""

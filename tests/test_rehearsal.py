@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import openai
 import pydantic
 import pytest
+from acting import perform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,8 @@ OFFERED, OFFERED_STRICTLY = {"tools": [CHAT_TOOL]}, {"tools": [STRICT_TOOL]}
 SPEAKERS = ("system", "developer", "user", "assistant")
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
+pytestmark = pytest.mark.usefixtures("empty_stage")
+
 
 class City(pydantic.BaseModel):
     name: str
@@ -57,17 +60,6 @@ def rehearsed() -> Iterator[None]:
 def client(rehearsed) -> Iterator[openai.OpenAI]:
     with llm.client() as client:
         yield client
-
-
-@pytest.fixture(autouse=True)
-def empty_stage() -> None:
-    rehearsal.policies.clear()
-    rehearsal.log.clear()
-
-
-def perform(reply: object) -> None:
-    """Let "actor" give this reply, or what it returns for a request if it is a function."""
-    rehearsal.policy("actor")(reply if callable(reply) else lambda request: reply)
 
 
 def user(text: str) -> list[dict]:

@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 import anthropic
 import openai
 import pytest
+from acting import perform
 from google.genai import errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,8 @@ steps = st.lists(
     max_size=5,
 )
 
+pytestmark = pytest.mark.usefixtures("empty_stage")
+
 
 @pytest.fixture(scope="module")
 def run() -> Iterator:
@@ -57,16 +60,6 @@ def providers(run) -> dict:
         "anthropic": AnthropicProvider(*vendors.anthropic("actor")),
         "google": GoogleProvider(*vendors.google("actor")),
     }
-
-
-@pytest.fixture(autouse=True)
-def empty_stage() -> None:
-    rehearsal.policies.clear()
-    rehearsal.log.clear()
-
-
-def perform(reply: object) -> None:
-    rehearsal.policy("actor")(reply if callable(reply) else lambda request: reply)
 
 
 def conversation(system: str, story: list) -> list[dict]:
