@@ -8,7 +8,7 @@ help:            ## Show this list
 learn:           ## Open the course in JupyterLab             ARGS="--no-browser --port 9000"
 	@$(COURSE) learn $(ARGS)
 
-test:            ## Prove everything, as CI does              ARGS="lint unit notebooks book pages lab twice"
+test:            ## Prove everything, as CI does              ARGS="lint frameworks unit notebooks book pages lab twice"
 	@$(COURSE) test $(ARGS)
 
 run:             ## Run notebooks and store their outputs     NB=01
@@ -23,6 +23,9 @@ serve:           ## Build the book and show it on this machine
 bench:           ## Compare with others, and with theory       ARGS="hash queueing"
 	@$(COURSE) bench $(ARGS)
 
+frameworks:      ## Build what chapter 12 compares, and measure    ARGS="spade crewai"
+	@$(COURSE) frameworks $(ARGS)
+
 lint:            ## Check style, also inside notebooks
 	@$(COURSE) test lint
 
@@ -32,4 +35,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve bench lint corpus lock
+.PHONY: help learn test run book serve bench frameworks lint corpus lock

@@ -19,6 +19,7 @@ PERFORMATIVES = (
     "reject-proposal", "request", "request-when", "request-whenever", "subscribe",
 )  # fmt: skip
 LARGEST, DEEPEST = 64_000, 12  # characters of a message, brackets inside each other
+END_OF_TIME = 253_402_300_799  # the last second of the year 9999
 
 
 class ACLError(CourseError):
@@ -30,7 +31,7 @@ class Message:
     """`sender` does `performative` towards every `receiver`, by saying `content` in a `language`.
 
     reply_by: seconds of a clock that all share; on the wire it is UTC.   Raises: ACLError for an act that
-    FIPA does not know, or if nobody is named as sender or receiver.
+    FIPA does not know, if nobody is named as sender or receiver, or for a `reply_by` that is no moment.
     """
 
     performative: str
@@ -56,6 +57,9 @@ class Message:
             raise ACLError(
                 f"{self.performative} needs a sender and a receiver; got {self.sender!r}, {receivers}"
             )
+        by = self.reply_by
+        if by is not None and (type(by) not in (int, float) or not 0 <= by <= END_OF_TIME):
+            raise ACLError(f"reply_by is a number of seconds from 0 to the year 9999, got {by!r:.40}")
 
     def reply(self, performative: str, sender: str, content: str = "", **more) -> "Message":
         """An answer in the same conversation, about this message."""
@@ -122,8 +126,8 @@ def expression(text: str) -> list:
     >>> expression('(price (book "War and Peace") 12)')
     ['price', ['book', 'War and Peace'], '12']
     """
-    stack, at = [[]], 0
-    while text[at:].strip():
+    stack, at, end = [[]], 0, len(text.rstrip())
+    while at < end:
         if not (token := _TOKEN.match(text, at)):
             raise ACLError(f"a text does not end: {text[at : at + 40]!r}")
         at = token.end()

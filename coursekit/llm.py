@@ -65,6 +65,16 @@ def async_client(*, real: bool = False) -> "openai.AsyncOpenAI":
     return openai.AsyncOpenAI(**_connection(openai.DefaultAsyncHttpxClient, real))
 
 
+def connection(*, real: bool = False) -> dict:
+    """What another client needs, as keywords: base_url, api_key and, on loopback, http_client.
+
+    Such as langchain_openai: `ChatOpenAI(model=llm.model("capital"), **llm.connection())`.
+    """
+    import openai
+
+    return _connection(openai.DefaultHttpxClient, real)
+
+
 def local_client() -> "openai.OpenAI":
     """SmolLM2's own server whatever COURSE_MODEL says: for what only it can tell, such as its tokens."""
     import openai

@@ -10,7 +10,8 @@ real HTTP: `coursekit.llm` gives the client, `coursekit.rehearsal_server` listen
 
     say(text)   refuse(text)   a dict or pydantic object (structured output)   call(tool, **arguments)
     a list of these (several calls at once, a sentence before a call)
-    or a fault: rate_limited, server_error, times_out, breaks_the_stream, malformed_json, context_too_long
+    or a fault: rate_limited, server_error, times_out, breaks_the_stream, malformed_json, context_too_long,
+    or `invents`, a call of a tool that nobody offered
 
 and must depend on its request alone, so that cells may run twice, in any order, and side by side.
 """
@@ -93,6 +94,7 @@ class Call:
     tool: str
     arguments: str  # JSON
     checked: bool = True  # against the tool's strict parameters
+    offered: bool = True  # must be: a call of a tool that nobody offered would teach something false
 
 
 class Fault(Exception):
@@ -122,6 +124,11 @@ def refuse(text: str) -> Say:
 
 def call(tool: str, /, **arguments) -> Call:
     return Call(tool, json.dumps(arguments, ensure_ascii=False))
+
+
+def invents(tool: str, /, **arguments) -> Call:
+    """A call of a tool that was never offered, as small models make them."""
+    return Call(tool, json.dumps(arguments, ensure_ascii=False), checked=False, offered=False)
 
 
 def rate_limited(retry_after: float = 1) -> Failure:

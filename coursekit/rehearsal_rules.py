@@ -143,6 +143,8 @@ def _part(request: Request, part: object) -> Say | Call:
 
 def _check(request: Request, said: Say, calls: tuple[Call, ...]) -> None:
     for made in calls:
+        if not made.offered:
+            continue
         if made.tool not in request.tools:
             offered = ", ".join(request.tools) or "none"
             raise broken(request, f"called the tool {made.tool!r}, which was not offered; offered: {offered}")

@@ -74,16 +74,24 @@ class Server:
         return f"{self.name} on loopback, {'running' if self.alive else 'stopped'}"
 
 
-def start(name: str, command: Sequence[str], *, path: str | None = None, timeout_s: float = 30) -> Server:
+def start(
+    name: str,
+    command: Sequence[str],
+    *,
+    path: str | None = None,
+    port: int | None = None,
+    timeout_s: float = 30,
+) -> Server:
     """Start `command`, wait until it answers, and return it; a server of the same name is replaced.
 
     command: program and arguments; `{port}` stands for the free port chosen here.
     path: ready when an HTTP GET on it is answered; without it, when the port takes connections.
+    port: where it listens, if that stands in a file of settings already; else a free one is chosen.
     Raises ServerError with the server's last words if it ends or stays silent for `timeout_s`.
     """
     if name in _running:
         _running[name].stop()
-    port = free_port()
+    port = port or free_port()
     server = Server(name, [part.replace("{port}", str(port)) for part in command], port)
     deadline = time.monotonic() + timeout_s
     while not _answers(server, path):

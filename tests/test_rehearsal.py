@@ -418,6 +418,15 @@ def test_without_a_stream_the_connection_breaks_in_mid_body(client, api):
         ask(client.with_options(max_retries=0), api)
 
 
+def test_a_model_may_invent_a_tool_where_the_script_says_so(client):
+    perform(rehearsal.invents("erase", all=True))
+    message = chat(client, user("go"), **OFFERED).choices[0].message
+    assert (message.tool_calls[0].function.name, message.tool_calls[0].function.arguments) == (
+        "erase",
+        '{"all": true}',
+    )
+
+
 def test_malformed_json_arrives_as_it_is(client):
     perform(rehearsal.malformed_json())
     with pytest.raises(pydantic.ValidationError):

@@ -39,8 +39,8 @@ NO_VENV_MODULE = (
     "This Python lacks its venv module; on Debian and Ubuntu: sudo apt install python{0}-venv. Then " + AGAIN
 )
 READ_ONLY = "This user may not write to " + ROOT + ": copy the course to a folder of your own and start there"
-DISK_FULL = "The disk is full: set-up needs about 2 GB. Free some, then " + AGAIN
-OFFLINE = "No package index answers: set-up needs the network, once, for about 500 MB. Connect, then " + AGAIN
+DISK_FULL = "The disk is full: set-up needs about 2.5 GB. Free some, then " + AGAIN
+OFFLINE = "No package index answers: set-up needs the network, once, for about 600 MB. Connect, then " + AGAIN
 CAUSES = [  # what installers say when it happens
     (r"No space left on device|os error 28\b|Disk quota exceeded", DISK_FULL),
     (r"NewConnectionError|NameResolutionError|name resolution|dns error|ConnectTimeout|ProxyError", OFFLINE),

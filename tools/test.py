@@ -14,12 +14,23 @@ PYTEST = [PYTHON, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
 BROWSER = [
     f"tests/test_{name}.py"
-    for name in ("book", "pages", "stepper", "cluster", "catalogue", "ask", "chunks", "warehouse_view")
+    for name in (
+        "book",
+        "pages",
+        "stepper",
+        "cluster",
+        "catalogue",
+        "ask",
+        "chunks",
+        "warehouse_view",
+        "oncall",
+    )
 ]
 SLOW = [*BROWSER, "tests/test_lab.py", "tests/test_twice.py"]  # asyncio and a browser share no process
 
 STEPS: dict[str, list[list[str]]] = {
     "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
+    "frameworks": [[PYTHON, "-m", "tools.frameworks", "--check"]],
     "unit": [[*PYTEST, *TWO_AT_A_TIME, "tests", *(f"--ignore={path}" for path in SLOW)]],
     "notebooks": [[*PYTEST, *TWO_AT_A_TIME, "--nbval", "--nbval-current-env", "-rN", "notebooks"]],
     "book": [[PYTHON, "-m", "tools.book"]],
