@@ -6,11 +6,15 @@ unpickles what comes: loopback only. On a network of your own give it a password
 
 import json
 import os
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from pysyncobj import SyncObj, SyncObjConf, SyncObjException, replicated
+inet_ntop = socket.inet_ntop
+from pysyncobj import SyncObj, SyncObjConf, SyncObjException, replicated  # noqa: E402
+
+socket.inet_ntop = inet_ntop  # PySyncObj puts one for Windows in its place, everywhere
 
 
 class Dictionary(SyncObj):
