@@ -169,7 +169,7 @@ def test_the_first_tab_stop_skips_to_the_content(tab, site):
 def test_on_a_phone_the_menu_opens_and_closes_by_keyboard(browser, site):
     tab = browser.new_page(viewport=NARROW)
     tab.goto(f"{site}{PAGES[1]}.html")
-    link = tab.locator(".sidebar-drawer").get_by_role("link", name="Systems")
+    link = tab.locator(".sidebar-drawer").get_by_role("link", name="Systems", exact=True)
     expect(link).to_be_hidden()
     tab.keyboard.press("Tab")
     tab.keyboard.press("Space")
