@@ -138,7 +138,7 @@ def new_app(
     app = FastAPI(title=title, version="2.0.0", lifespan=lifespan)
     app.state.active = 0
     app.add_middleware(RequestContext, service=title, timeout_s=timeout_s)
-    app.add_exception_handler(Problem, _answer(lambda problem: problem))
+    app.add_exception_handler(Problem, say_problem)
     app.add_exception_handler(TimeoutError, _answer(lambda _: OUT_OF_TIME))
     app.add_exception_handler(RequestValidationError, _answer(_what_is_invalid))
     app.add_exception_handler(404, _answer(lambda _: Problem(404, "Not found", "There is no such path.")))
@@ -159,6 +159,11 @@ def new_app(
         return {"status": "ready", "checks": found}
 
     return app
+
+
+async def say_problem(_, problem: Problem) -> Response:
+    """The handler of problems, for any application: `app.add_exception_handler(Problem, say_problem)`."""
+    return problem.response()
 
 
 def _answer(problem_of: Callable[[Exception], Problem]):

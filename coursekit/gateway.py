@@ -13,7 +13,6 @@ Taught in: notebooks/11_agent_communication.ipynb
 """
 
 import asyncio
-import hmac
 import secrets
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +28,7 @@ from coursekit.acl import ACLError, Message, expression, read, write
 from coursekit.conversations import Conversation
 from coursekit.mqtt import Broker
 from coursekit.talk_web import site
-from coursekit.talking import gone, until
+from coursekit.talking import bears, gone, until
 from coursekit.wire import as_json, from_json
 
 SAY_SOMETHING = (
@@ -93,12 +92,8 @@ class Gateway:
             self.gate.keep(message, talk)
             self.log.append(message)
 
-    def allowed(self, request: web.Request) -> bool:
-        shown = request.headers.get("authorization", "").encode()
-        return hmac.compare_digest(shown, f"Bearer {self.token}".encode())
-
     async def post(self, request: web.Request) -> web.Response:
-        if not self.allowed(request):
+        if not bears(request, self.token):
             return web.Response(status=401, text="no valid token")
         try:
             message = read((await request.read()).decode())
@@ -113,7 +108,7 @@ class Gateway:
         return web.Response(status=202)
 
     async def get(self, request: web.Request) -> web.Response:
-        if not self.allowed(request):
+        if not bears(request, self.token):
             return web.Response(status=401, text="no valid token")
         box = self.mail.get(request.match_info["name"])
         return web.Response(text=write(box.popleft())) if box else web.Response(status=204)

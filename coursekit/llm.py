@@ -55,7 +55,7 @@ def client(*, real: bool = False) -> "openai.OpenAI":
     """An `openai.OpenAI` that is ready to ask. Raises CourseError, in about a second, if nothing answers."""
     import openai
 
-    return openai.OpenAI(**_connection(openai.DefaultHttpxClient, real))
+    return openai.OpenAI(**connection(real=real))
 
 
 def async_client(*, real: bool = False) -> "openai.AsyncOpenAI":

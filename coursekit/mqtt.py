@@ -135,7 +135,7 @@ class Rules(BaseTopicPlugin):
         return any(matches(each, topic or "") for each in own.get(str(action), ()))
 
 
-class Broker:
+class Broker(servers.Running):
     """A running broker: its `host` and `port`; `client(name)` connects to it, `stop()` ends it."""
 
     host = "127.0.0.1"
@@ -184,15 +184,6 @@ class Broker:
             self._loop.close()
         if _running.get(self.name) is self:
             del _running[self.name]
-
-    def __enter__(self) -> "Broker":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stop()
-
-    def __repr__(self) -> str:
-        return f"{self.name} on loopback, {'running' if self.alive else 'stopped'}"
 
 
 async def _cancel_all() -> None:
@@ -256,9 +247,9 @@ class Mosquitto(Broker):
         users.write_text("".join(f"{user}:{hashed}\n" for user in ("r1", "manager", "agent")))
         port = servers.free_port()
         lines = [f"listener {port} {self.host}", f"password_file {users}", "allow_anonymous false"]
-        lines += ["set_tcp_nodelay true", "log_type error"] + ["user root"] * (
-            getattr(os, "geteuid", (1).__int__)() == 0
-        )
+        lines += ["set_tcp_nodelay true", "log_type error"]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            lines.append("user root")
         settings.write_text("\n".join(lines))
         self._server = servers.start(self.name, [program, "-c", str(settings)], port=port)
         self.port = self._server.port

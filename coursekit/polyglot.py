@@ -10,15 +10,12 @@
 Run by `python -m coursekit.polyglot`; bound to loopback.   Taught in: notebooks/11_agent_communication.ipynb
 """
 
-import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
@@ -97,20 +94,8 @@ def start(broker: Broker, mosquitto: Broker | None = None, name: str = NAME) -> 
     """
     logins = {"broker": talk_bus.login(broker)}
     logins |= {"mosquitto": talk_bus.login(mosquitto)} if mosquitto else {}
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder, "settings.json")  # passwords on a command line could be read by others
-        settings.touch(mode=0o600)
-        settings.write_text(json.dumps(logins))
-        command = [
-            sys.executable,
-            "-m",
-            "coursekit.polyglot",
-            "--port",
-            "{port}",
-            "--settings",
-            str(settings),
-        ]
-        server = servers.start(name, command, path="/", timeout_s=60)
+    program = [sys.executable, "-m", "coursekit.polyglot"]
+    server = servers.start_with(name, program, logins, path="/", timeout_s=60)
     with servers.ask(f"{server.url}/") as reply:
         addresses = json.loads(reply.read())
     for way in ways(broker, mosquitto):
@@ -133,22 +118,9 @@ async def _serve(settings: dict, port: int) -> None:
         async def where(_: web.Request) -> web.Response:
             return web.json_response(addresses)
 
-        app = web.Application()
-        app.router.add_get("/", where)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, servers.Server.host, port).start()
+        await stack.enter_async_context(talk_web.site(web.get("/", where), port=port))
         await asyncio.Event().wait()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--settings", type=Path, required=True)
-    options = parser.parse_args()
-    asyncio.run(_serve(json.loads(options.settings.read_text()), options.port))
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(_serve(*servers.options(__doc__)))

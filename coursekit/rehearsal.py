@@ -128,7 +128,7 @@ def call(tool: str, /, **arguments) -> Call:
 
 def invents(tool: str, /, **arguments) -> Call:
     """A call of a tool that was never offered, as small models make them."""
-    return Call(tool, json.dumps(arguments, ensure_ascii=False), checked=False, offered=False)
+    return Call(tool, json.dumps(arguments, ensure_ascii=False), offered=False)
 
 
 def rate_limited(retry_after: float = 1) -> Failure:

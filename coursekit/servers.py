@@ -5,7 +5,9 @@ small process that holds one end of a pipe to the kernel: the pipe closes howeve
 SIGKILL, and the guardian then stops the server.
 """
 
+import argparse
 import atexit
+import json
 import os
 import signal
 import socket
@@ -15,6 +17,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
@@ -29,7 +33,20 @@ class ServerError(CourseError):
     """A server that did not start; the message says what it last wrote."""
 
 
-class Server:
+class Running:
+    """What has a `name`, is `alive` until `stop()`, and stops with the block that it is opened in."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"{self.name} on loopback, {'running' if self.alive else 'stopped'}"
+
+
+class Server(Running):
     """A running server: its `host`, `port` and `url`; `stop()` ends it, and so does the end of the kernel."""
 
     host = "127.0.0.1"
@@ -64,15 +81,6 @@ class Server:
         if _running.get(self.name) is self:
             del _running[self.name]
 
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stop()
-
-    def __repr__(self) -> str:
-        return f"{self.name} on loopback, {'running' if self.alive else 'stopped'}"
-
 
 def start(
     name: str,
@@ -103,6 +111,28 @@ def start(
         time.sleep(0.02)
     _running[name] = server
     return server
+
+
+def start_with(name: str, program: Sequence[str], settings: dict, **more) -> Server:
+    """`start` a program as `program --port PORT --settings FILE`; in it, `options` gives both back.
+
+    settings: what JSON can hold, secrets too: on a command line they could be read by others. The file is
+    gone as soon as the program is ready.   more: as for `start`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "settings.json")
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(settings))
+        return start(name, [*program, "--port", "{port}", "--settings", str(file)], **more)
+
+
+def options(about: str | None) -> tuple[dict, int]:
+    """Settings and port with which `start_with` has started this program; `about` is what --help says."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--settings", type=Path, required=True)
+    given = parser.parse_args()
+    return json.loads(given.settings.read_text()), given.port
 
 
 def free_port() -> int:

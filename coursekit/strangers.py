@@ -29,7 +29,7 @@ from websockets.asyncio.server import serve
 from coursekit import certificates, mqtt, talk_bus, talk_rpc, talk_web, wire
 from coursekit.access import Tokens
 from coursekit.acl import Message
-from coursekit.apps import Problem
+from coursekit.apps import Problem, say_problem
 from coursekit.talking import robot, until
 
 QUIET = logging.getLogger(__name__)  # a refused handshake is what we want to see, not news for the log
@@ -154,7 +154,7 @@ def guarded_desk(tokens: Tokens, secrets_of: dict[str, str], notes: list[bytes])
     app = FastAPI()
     cors = {"allow_origins": [BOARD], "allow_methods": ["POST"], "allow_headers": ["authorization"]}
     app.add_middleware(CORSMiddleware, **cors)
-    app.add_exception_handler(Problem, _say)
+    app.add_exception_handler(Problem, say_problem)
 
     @app.post("/token")
     async def token(request: Request) -> dict:
@@ -177,10 +177,6 @@ def guarded_desk(tokens: Tokens, secrets_of: dict[str, str], notes: list[bytes])
         notes.append(await request.body())
 
     return app
-
-
-async def _say(_, error: Problem):
-    return error.response()
 
 
 async def at_rest() -> dict[str, int]:

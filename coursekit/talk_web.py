@@ -35,14 +35,17 @@ async def served(app, name: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def site(*routes: aio.RouteDef) -> AsyncIterator[str]:
-    """An application of aiohttp in this event loop, until the block ends; gives its address."""
+async def site(*routes: aio.RouteDef, port: int = 0) -> AsyncIterator[str]:
+    """An application of aiohttp in this event loop, until the block ends; gives its address.
+
+    port: 0 takes a free one.
+    """
     app = aio.Application(client_max_size=4 * LARGEST)
     app.add_routes(routes)
     runner = aio.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await aio.TCPSite(runner, HOST, 0).start()
+        await aio.TCPSite(runner, HOST, port).start()
         yield f"http://{HOST}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

@@ -9,8 +9,11 @@ Taught in: notebooks/11_agent_communication.ipynb
 """
 
 import asyncio
+import hmac
 import json
 from collections.abc import Awaitable, Callable
+
+from aiohttp import web
 
 from coursekit.acl import ACLError, Message
 from coursekit.wire import as_json, from_fields, from_json
@@ -55,6 +58,12 @@ def heard(raw: str | bytes) -> Message:
     if "error" in parts:
         raise ACLError(parts["error"])
     return from_fields(parts)
+
+
+def bears(request: web.Request, token: str) -> bool:
+    """Does a request carry this bearer token? Compared in constant time (RFC 6750)."""
+    shown = request.headers.get("authorization", "").encode()
+    return hmac.compare_digest(shown, f"Bearer {token}".encode())
 
 
 class Pending:

@@ -11,14 +11,12 @@
 `static/translator.mjs` is the same program in JavaScript.   Taught in: notebooks/11_agent_communication.ipynb
 """
 
-import argparse
 import asyncio
 import json
 import re
 import secrets
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +25,7 @@ from aiohttp import web
 
 from coursekit import servers
 from coursekit.mqtt import NO_DELAY, Broker
+from coursekit.talking import bears
 
 LARGEST = 64_000  # bytes of a message
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -54,13 +53,8 @@ def start(
     }
     token = secrets.token_urlsafe(16)
     login = {"port": broker.port, "user": "translator", "password": broker.password}
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder, "settings.json")  # a token on a command line could be read by others
-        settings.touch(mode=0o600)
-        given = {"mqtt": login, "agents": agents, "token": token, "patience_s": patience_s}
-        settings.write_text(json.dumps(given))
-        command = [*program[language], "--port", "{port}", "--settings", str(settings)]
-        server = servers.start("translator", command)
+    settings = {"mqtt": login, "agents": agents, "token": token, "patience_s": patience_s}
+    server = servers.start_with("translator", program[language], settings)
     server.token, server.language = token, language
     return server
 
@@ -102,8 +96,7 @@ class Translator:
 
     async def from_http(self, request: web.Request) -> web.Response:
         name, agents = request.match_info.get("name", ""), self.settings["agents"]
-        shown = request.headers.get("authorization", "").encode()
-        if not secrets.compare_digest(shown, f"Bearer {self.settings['token']}".encode()):
+        if not bears(request, self.settings["token"]):
             return refuse(401, "no valid token")
         if request.method != "POST" or not NAME.fullmatch(name):
             return refuse(404, "no such place")
@@ -166,13 +159,5 @@ async def serve(settings: dict, port: int) -> None:
         await translator.from_mqtt()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--settings", type=Path, required=True)
-    options = parser.parse_args()
-    asyncio.run(serve(json.loads(options.settings.read_text()), options.port))
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(serve(*servers.options(__doc__)))

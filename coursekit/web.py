@@ -16,13 +16,14 @@ from contextlib import suppress
 import uvicorn
 
 from coursekit.errors import CourseError
+from coursekit.servers import Running
 
 HOST = "127.0.0.1"
 PATIENCE_S = 10.0
 _running: dict[str, "Service"] = {}
 
 
-class Service:
+class Service(Running):
     """A running service: its `url`; `stop()` lets running requests finish, up to `grace_s` seconds."""
 
     def __init__(self, app, name: str, grace_s: float) -> None:
@@ -64,15 +65,6 @@ class Service:
         self._socket.close()
         if _running.get(self.name) is self:
             del _running[self.name]
-
-    def __enter__(self) -> "Service":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.stop()
-
-    def __repr__(self) -> str:
-        return f"{self.name} on loopback, {'running' if self.alive else 'stopped'}"
 
 
 def serve(app, name: str = "service", *, grace_s: float = 5) -> Service:

@@ -15,22 +15,19 @@ from coursekit import frameworks
 from coursekit.chapters import chapter
 from coursekit.display import table
 from coursekit.frameworks import DATA, FRAMEWORKS, HOME, RECORD
+from tools.lock import COMPILE
 from tools.project import ROOT, notebook_environment
 
 LAPS = 3
 UV = [sys.executable, "-m", "uv"]
 HEADER = "# Chosen by `make frameworks ARGS=--lock` from what coursekit/frameworks.py names.\n"
-COMPILE = [
-    *UV, "pip", "compile", "-", "--universal", "--python-version", "3.11", "--only-binary", ":all:",
-    "--no-annotate", "--no-header", "--no-emit-index-url", "--quiet",
-]  # fmt: skip
 AS_MEASURED = ("case", "answer", "error", "tool_calls", "calls", "tokens", "messages")
 
 
 def lock(name: str) -> None:
     """Choose exact versions of all that a framework needs."""
     needs = "\n".join(FRAMEWORKS[name].needs)
-    done = subprocess.run(COMPILE, input=needs, capture_output=True, text=True, check=True)
+    done = subprocess.run([*COMPILE, "-"], input=needs, capture_output=True, text=True, check=True)
     (DATA / f"{name}.txt").write_text(HEADER + done.stdout)
 
 

@@ -13,11 +13,12 @@ import sys
 from tools.project import ROOT
 
 HEADER = "# Chosen by `make lock` from the ranges in pyproject.toml; for Linux, macOS and Windows.\n"
-COMMAND = [
-    sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--all-extras",
-    "--python-version", "3.11", "--only-binary", ":all:", "--no-binary", "pysyncobj",  # pure Python
-    "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet",
+COMPILE = [  # and what to compile
+    sys.executable, "-m", "uv", "pip", "compile", "--universal", "--python-version", "3.11",
+    "--only-binary", ":all:", "--no-annotate", "--no-header", "--no-emit-index-url",
+    "--no-emit-find-links", "--quiet",
 ]  # fmt: skip
+COMMAND = [*COMPILE, "pyproject.toml", "--all-extras", "--no-binary", "pysyncobj"]  # that one is pure Python
 FOREIGN = re.compile(r"://|^\s*--|\s@\s", re.MULTILINE)
 
 
