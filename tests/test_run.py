@@ -202,3 +202,19 @@ def test_a_chapter_can_be_had_without_its_solutions(tmp_path):
     nbformat.write(notebook, tmp_path / "91_exercise.ipynb")
     assert chapter(tmp_path / "91_exercise.ipynb").answer() == 42
     assert chapter(tmp_path / "91_exercise.ipynb", without="solution").answer() is None
+
+
+@pytest.mark.parametrize(("fails", "passed"), [("not seen.exists()", True), ("True", False)])
+def test_what_fails_beside_others_is_tried_once_more_alone_and_both_are_told(
+    tmp_path, monkeypatch, fails, passed
+):
+    file, seen = tmp_path / "test_busy.py", tmp_path / "seen"
+    file.write_text(
+        "from pathlib import Path\n\ndef test_it():\n"
+        f"    seen = Path({str(seen)!r})\n    fails = {fails}\n    seen.touch()\n    assert not fails\n"
+    )
+    command = [*test.PYTEST, *test.TWO_AT_A_TIME, "-c", "/dev/null", "--rootdir", str(tmp_path), str(file)]
+    monkeypatch.setitem(test.STEPS, "unit", [command])
+    went_well, _, said = test.prove("unit")
+    assert went_well is passed
+    assert "1 failed" in said and "at a second try, alone: 1 " + ("passed" if passed else "failed") in said

@@ -26,6 +26,7 @@ BROWSER = [
         "oncall",
     )
 ]
+TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run
 SLOW = [*BROWSER, "tests/test_lab.py", "tests/test_twice.py"]  # asyncio and a browser share no process
 
 STEPS: dict[str, list[list[str]]] = {
@@ -38,6 +39,12 @@ STEPS: dict[str, list[list[str]]] = {
     "lab": [[*PYTEST, "tests/test_lab.py"]],
     "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"]],
 }
+AGAIN = [
+    "unit",
+    "pages",
+    "lab",
+]  # what fails here is tried once more, alone: a busy machine breaks no promise
+FAILED_ONLY = ["--last-failed", "--last-failed-no-failures", "none"]
 WEEKLY = ["twice"]  # too long for every day; `make test ARGS=twice` runs it
 
 
@@ -64,6 +71,10 @@ def prove(step: str) -> tuple[bool, float, str]:
         code, said = run(command)
         if code:
             break
+    if code == TESTS_FAILED and step in AGAIN:
+        print("\nOnce more, one at a time:", flush=True)
+        code, second = run([*(part for part in command if part not in TWO_AT_A_TIME), *FAILED_ONLY])
+        said = f"{said}; at a second try, alone: {second}"
     return code == 0, time.monotonic() - start, said
 
 
@@ -79,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     steps = parser.parse_args(arguments).step or [step for step in STEPS if step not in WEEKLY]
     if strange := [step for step in steps if step not in STEPS]:
         parser.error(f"there is no step {strange[0]!r}; there are {', '.join(STEPS)}")
-    if {"pages", "lab"} & set(steps):
+    if {"unit", "pages", "lab"} & set(steps):
         have_browser()
     results = {step: prove(step) for step in steps}
     print(f"\n── all {'─' * 73}")
