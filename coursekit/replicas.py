@@ -80,21 +80,28 @@ class Replicas:
         return self.get(key, at=at, timeout_s=timeout_s) == owner
 
     def leader(self) -> str | None:
-        """The leader's name, if a node knows one that is alive."""
+        """The leader's name, if a node that is alive says that it leads."""
         for name in self.nodes:
-            status = self._ask("maintenance/status", name, 0.5) or {}
-            if status.get("leader", "0") == status.get("header", {}).get("member_id"):
+            followed, member = self._seen(name)
+            if member and followed == member:
                 return name
         return None
 
     def wait_for_leader(self, timeout_s: float = 20) -> str:
-        """The leader's name, as soon as there is one."""
+        """The leader's name, as soon as all nodes that run follow it."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if leader := self.leader():
-                return leader
+            seen = {name: self._seen(name) for name in self.nodes}
+            for name, (_, member) in seen.items():
+                if member and all(followed == member for followed, _ in seen.values()):
+                    return name
             time.sleep(0.02)
         raise CourseError(f"{len(self.nodes)} nodes of {self.kind} found no leader within {timeout_s:g} s")
+
+    def _seen(self, name: str) -> tuple[str | None, str]:
+        """Whom a node follows, and what it is called itself among the nodes; (None, "") if it is silent."""
+        status = self._ask("maintenance/status", name, 0.5) or {}
+        return status.get("leader"), status.get("header", {}).get("member_id", "")
 
     def stop(self) -> None:
         """End all nodes and remove their files."""
