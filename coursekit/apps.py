@@ -117,12 +117,18 @@ class RequestContext:
 
 
 def new_app(
-    title: str, *, timeout_s: float, resources: Iterable = (), checks: Mapping[str, Check] | None = None
+    title: str,
+    *,
+    timeout_s: float,
+    resources: Iterable = (),
+    checks: Mapping[str, Check] | None = None,
+    paths: tuple[str, str] = ("/health", "/ready"),
 ) -> FastAPI:
     """A FastAPI application with problems, ids, deadlines, `/health` and `/ready`.
 
     timeout_s: what a request may take at most.   resources: async context managers, open while it runs.
     checks: name -> what must succeed within a second for the service to be ready.
+    paths: where it tells that it is alive, and that it is ready.
     `app.state.http` is its one client for calling others, `app.state.active` the number of requests inside.
     """
 
@@ -144,12 +150,12 @@ def new_app(
     app.add_exception_handler(404, _answer(lambda _: Problem(404, "Not found", "There is no such path.")))
     app.add_exception_handler(405, _answer(lambda _: Problem(405, "Method not allowed")))
 
-    @app.get("/health")
+    @app.get(paths[0])
     async def health() -> dict:
         """Am I alive? Nothing else is asked: a restart would mend nothing else."""
         return {"status": "alive"}
 
-    @app.get("/ready")
+    @app.get(paths[1])
     async def ready() -> dict:
         """Can I do my work now? Asks for what the work needs."""
         found = {name: await _passes(check, app) for name, check in (checks or {}).items()}

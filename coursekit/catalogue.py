@@ -19,6 +19,7 @@ from coursekit.errors import CourseError
 
 HOME = Path(__file__).parent / "data" / "catalogue.json"
 WORDS_PER_MINUTE = 200  # of technical prose; Brysbaert 2019 finds 238 for plain non-fiction
+SWEEPS = 8  # of moving boxes beside their neighbours
 LINES_PER_MINUTE = 20  # of code that is read, run and tried
 
 
@@ -81,21 +82,26 @@ def needed_for(names: Iterable[str]) -> list[Chapter]:
     return list(found.values())
 
 
-def draw(names: Iterable[str], title: str) -> Axes:
-    """These chapters as boxes, what comes first on the left, an arrow from each need to its chapter."""
+def draw(names: Iterable[str], title: str, *, into: Iterable[str] | None = None) -> Axes:
+    """These chapters as boxes, what comes first on the left, an arrow from each need to its chapter.
+
+    into: chapters whose needs are drawn; all when left out.
+    """
     chosen = sorted(map(chapter, names), key=lambda one: one.number)
-    places = _places(chosen)
+    inside = {one.name for one in chosen}
+    shown = inside if into is None else set(into)
+    needs = {one.name: [need for need in one.needs if need in inside and one.name in shown] for one in chosen}
+    places = _places(needs)
     xs, ys = zip(*places.values(), strict=True)
-    said = [f"{one.title} needs {_and(one.needs)}" for one in chosen]
+    said = [f"{chapter(name).title} needs {_and(needs[name])}" for name in needs if name in shown]
     ax = plots.axes(title, "", "", alt=". ".join(said) + ".", size=(7, 1.1 + max(ys) - min(ys)))
     ax.set_axis_off()
     ax.set(xlim=(min(xs) - 0.5, max(xs) + 0.5), ylim=(min(ys) - 0.5, max(ys) + 0.5))
     boxes = {one.name: _box(ax, one, *places[one.name]) for one in chosen}
-    for one in chosen:
-        for need in boxes.keys() & set(one.needs):
-            ends = {"patchA": boxes[need], "patchB": boxes[one.name]}
-            style = {"arrowstyle": "-|>", "color": plots.COLOURS["theory"], "shrinkA": 2, "shrinkB": 2}
-            ax.annotate("", places[one.name], places[need], arrowprops=style | ends)
+    for first, then in [(need, name) for name in needs for need in needs[name]]:
+        ends = {"patchA": boxes[first], "patchB": boxes[then]}
+        style = {"arrowstyle": "-|>", "color": plots.COLOURS["theory"], "shrinkA": 2, "shrinkB": 2}
+        ax.annotate("", places[then], places[first], arrowprops=style | ends)
     return ax
 
 
@@ -111,19 +117,54 @@ def _and(names: Iterable[str]) -> str:
     return " and ".join(chapter(name).title for name in names) or "nothing"
 
 
-def _places(chosen: list[Chapter]) -> dict[str, tuple[float, float]]:
-    """x: as far right as what needs it allows, for short arrows; y: spread over those of the same x."""
+def _places(needs: dict[str, list[str]]) -> dict[str, tuple[float, float]]:
+    """x: a column, so that arrows are short; y: beside its neighbours.
+
+    needs: in the order of the chapters' numbers, so who needs one comes after it.   Source: Sugiyama 1981.
+    """
+    depth = min(_from_the_right(needs), _from_the_left(needs), key=lambda depth: _crossed(depth, needs))
+    columns = {x: [name for name in needs if depth[name] == x] for x in sorted(set(depth.values()))}
+    for _ in range(SWEEPS):
+        height = _heights(columns)
+        for column in columns.values():
+            column.sort(key=lambda name: -_mean(height, name, needs))
+            height |= _heights({0: column})
+    height = _heights(columns)
+    return {name: (depth[name], height[name]) for name in needs}
+
+
+def _from_the_right(needs: dict[str, list[str]]) -> dict[str, int]:
+    """Columns: each chapter just before the first that needs it."""
     depth: dict[str, int] = {}
-    for one in reversed(chosen):  # needs have lower numbers, so who needs it has a place already
-        users = [depth[other.name] for other in chosen if one.name in other.needs]
-        depth[one.name] = min(users, default=1) - 1
-    depth = {one.name: depth[one.name] for one in chosen}
-    columns = {x: [name for name, at in depth.items() if at == x] for x in depth.values()}
+    for name in reversed(needs):
+        depth[name] = min((depth[other] for other in depth if name in needs[other]), default=1) - 1
+    return depth
+
+
+def _from_the_left(needs: dict[str, list[str]]) -> dict[str, int]:
+    """Columns: each chapter just after the last that it needs."""
+    depth: dict[str, int] = {}
+    for name in needs:
+        depth[name] = max((depth[other] for other in needs[name]), default=-1) + 1
+    return depth
+
+
+def _crossed(depth: dict[str, int], needs: dict[str, list[str]]) -> int:
+    """How many columns arrows pass through."""
+    return sum(depth[name] - depth[first] - 1 for name in needs for first in needs[name])
+
+
+def _heights(columns: dict[int, list[str]]) -> dict[str, float]:
+    """Boxes one below the other, each column around 0."""
     return {
-        name: (x, (len(column) - 1) / 2 - row)
-        for x, column in columns.items()
-        for row, name in enumerate(column)
+        name: (len(column) - 1) / 2 - row for column in columns.values() for row, name in enumerate(column)
     }
+
+
+def _mean(height: dict[str, float], name: str, needs: dict[str, list[str]]) -> float:
+    """Where a box would like to be: at the mean of those it is joined to."""
+    joined = [*needs[name], *(other for other in needs if name in needs[other])]
+    return sum(height[other] for other in joined) / len(joined) if joined else height[name]
 
 
 def _two_lines(title: str) -> str:

@@ -13,8 +13,10 @@ Taught in: notebooks/15_incident_agent.ipynb
 import hmac
 import json
 import os
+import re
 import secrets
 import time
+from collections.abc import Mapping
 from urllib.parse import parse_qs, urlencode
 
 import httpx
@@ -41,9 +43,12 @@ class Desk:
             routes=[
                 Route("/rest/api/2/project/{key}", self._project),
                 Route(jira, self._create, methods=["POST"]),
+                Route("/rest/api/2/field", self._fields),
+                Route("/rest/api/2/search", self._find),
                 Route(jira + "/{key}", self._read),
                 Route(jira + "/{key}/comment", self._comment, methods=["POST"]),
                 Route("/api/chat.postMessage", self._post, methods=["POST"]),
+                Route("/api/conversations.history", self._history, methods=["POST"]),
             ]
         )
         self.app.add_middleware(BaseHTTPMiddleware, dispatch=self._guard)
@@ -73,6 +78,17 @@ class Desk:
         ticket = self.tickets.get(request.path_params["key"])
         return JSONResponse(ticket) if ticket else JSONResponse({"errorMessages": ["no such issue"]}, 404)
 
+    async def _fields(self, request: Request) -> Response:
+        return JSONResponse([{"id": "labels", "name": "Labels"}])  # the client asks before its first search
+
+    async def _find(self, request: Request) -> Response:
+        """Of JQL only `labels = "…"`, which is how a program finds what it filed before it crashed."""
+        label = re.fullmatch(r'labels = "([^"]*)"', request.query_params.get("jql", ""))
+        if label is None:
+            return JSONResponse({"errorMessages": ['only labels = "…" is understood']}, 400)
+        found = [each for each in self.tickets.values() if label[1] in each["fields"].get("labels", ())]
+        return JSONResponse({"startAt": 0, "maxResults": 50, "total": len(found), "issues": found})
+
     async def _comment(self, request: Request) -> Response:
         ticket = self.tickets.get(request.path_params["key"])
         if ticket is None:
@@ -82,13 +98,20 @@ class Desk:
 
     async def _post(self, request: Request) -> Response:
         said = dict(await request.form()) or await request.json()
-        if isinstance(said.get("blocks"), str):
-            said["blocks"] = json.loads(said["blocks"])
+        for name in ("blocks", "metadata"):
+            if isinstance(said.get(name), str):
+                said[name] = json.loads(said[name])
         if not said.get("channel"):
             return JSONResponse({"ok": False, "error": "channel_not_found"})
         stamp = f"{len(self.messages):010}.000000"  # Slack's time stamp is a message's name
         self.messages.append({**said, "ts": stamp})
         return JSONResponse({"ok": True, "channel": said["channel"], "ts": stamp, "message": said})
+
+    async def _history(self, request: Request) -> Response:
+        """The messages of a channel, newest first; each keeps the metadata that it was posted with."""
+        asked = dict(await request.form()) or await request.json()
+        found = [message for message in self.messages if message["channel"] == asked.get("channel")]
+        return JSONResponse({"ok": True, "messages": found[::-1], "has_more": False})
 
     def said(self, channel: str) -> list[str]:
         """The texts in one channel, oldest first."""
@@ -156,13 +179,13 @@ class Office:
     """Files tickets and posts messages, with the real clients of Jira and Slack.
 
     url, token: of a desk.   With JIRA_URL and JIRA_TOKEN (and JIRA_PROJECT), or SLACK_BOT_TOKEN, in the
-    environment it writes to the reader's own instead.
+    environment it writes to the reader's own instead; with `{}` as environment, never.
     """
 
-    def __init__(self, url: str, token: str) -> None:
-        own, slack = os.environ.get("JIRA_URL"), os.environ.get("SLACK_BOT_TOKEN")
-        self.project = os.environ.get("JIRA_PROJECT", "INC")
-        key = os.environ.get("JIRA_TOKEN", "") if own else token
+    def __init__(self, url: str, token: str, environment: Mapping[str, str] = os.environ) -> None:
+        own, slack = environment.get("JIRA_URL"), environment.get("SLACK_BOT_TOKEN")
+        self.project = environment.get("JIRA_PROJECT", "INC")
+        key = environment.get("JIRA_TOKEN", "") if own else token
         self.jira = JIRA(server=own or url, token_auth=key, get_server_info=False, max_retries=0)
         self.slack = WebClient(token=slack) if slack else WebClient(token=token, base_url=f"{url}/api/")
 

@@ -1,20 +1,26 @@
-"""The support desk of a small web shop: its orders, its past cases, and six tools that really work.
+"""The support desk of a small web shop: its orders, past cases, customers, and six tools that really work.
 
     workplace = Workplace(office, reader)
     workplace.analyze_logs("late")           # {'WARN': 5}
 
 Two tools give information, two act, two analyse. What may be asked of them is not decided here.
+`ReadOnly` guards the database, `clerk` is the scripted model of the desk, `TALKS` are conversations to check.
 Taught in: notebooks/17_agent_components.ipynb
 """
 
+import json
+import re
 import sqlite3
 from collections import Counter
+from threading import Lock
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client import Counter as Count
 
-from coursekit import corpus, embeddings, retrieval
+from coursekit import corpus, embeddings, rehearsal, retrieval
 from coursekit.desk import Office
+from coursekit.rehearsal import say
 
 LOG = [
     ("WARN", "parcel late at depot Turin") if i % 5 == 0 else ("INFO", "parcel delivered") for i in range(24)
@@ -70,6 +76,36 @@ def shop() -> sqlite3.Connection:
     return db
 
 
+READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+FUNCTIONS = {"count", "sum", "avg", "min", "max", "round", "abs", "lower", "upper", "length", "coalesce"}
+
+
+class ReadOnly:
+    """Reads some tables of a database and does nothing else to it.
+
+    ticks: thousand steps of SQLite's machine for one statement.   longest: bytes of one value.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, tables: set[str], ticks: int = 200, longest: int = 10_000
+    ) -> None:
+        self.db, self.tables, self.ticks, self.one_at_a_time = db, tables, ticks, Lock()
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+        db.set_authorizer(self._judge)
+
+    def _judge(self, action, first, second, *_) -> int:
+        foreign = action == sqlite3.SQLITE_READ and first not in self.tables
+        unknown = action == sqlite3.SQLITE_FUNCTION and second not in FUNCTIONS
+        return sqlite3.SQLITE_DENY if action not in READS or foreign or unknown else sqlite3.SQLITE_OK
+
+    def query(self, sql: str, values: list = (), most: int = 20) -> list[list]:
+        """Rows of one statement. Raises: sqlite3.Error if it writes, reads elsewhere, is too long or slow."""
+        ticks = iter(range(self.ticks))
+        with self.one_at_a_time:
+            self.db.set_progress_handler(lambda: next(ticks, None) is None, 1000)
+            return [list(row) for row in self.db.execute(sql, values).fetchmany(most)]
+
+
 class Workplace:
     """Six tools and what they work on. office: files tickets and posts messages.
 
@@ -118,3 +154,67 @@ class Workplace:
             for line in lines
             if line.startswith(name + "{")
         }
+
+
+GOALS = ("say where it is", "answer a complaint", "report late parcels", "none")
+UNDERSTOOD = {  # JSON Schema of what was understood
+    "type": "object",
+    "required": ["goal", "order"],
+    "additionalProperties": False,
+    "properties": {"goal": {"enum": list(GOALS)}, "order": {"type": ["integer", "null"]}},
+}
+
+
+@rehearsal.policy("clerk")
+def clerk(request):
+    """Understands when asked for JSON; writes an answer when given facts as JSON."""
+    text = request.user
+    if not request.schema:
+        facts = json.loads(text)
+        if facts["undone"]:
+            return say(f"I could not do it: {', '.join(facts['undone'])}. A person will look at it.")
+        ((city, days),) = facts["results"].get("order") or [["?", "?"]]
+        answers = {
+            "say where it is": f"Order {facts['order']} is in {city}, {days} days late.",
+            "answer a complaint": f"I am sorry. What we do: {facts['cure']}.",
+            "report late parcels": "The report is filed.",
+        }
+        return say(answers.get(facts["goal"], "Thank you."))
+    said = [message["content"] for message in request.messages if message["role"] == "user"]
+    numbers = [int(number) for line in said for number in re.findall(r"\b1\d{3}\b", line)]
+    goals = {  # the first pattern that fits decides
+        "report late parcels": r"(?<!no )report",
+        "answer a complaint": r"\bwet\b|broken|blinks|shattered",
+        "say where it is": r"where|late",
+    }
+    goal = next((goal for goal, words in goals.items() if re.search(words, text, re.IGNORECASE)), "none")
+    return {"goal": goal, "order": numbers[-1] if numbers else None}
+
+
+class Talk(NamedTuple):
+    """A conversation, and what must have come of it."""
+
+    said: tuple[str, ...]
+    answer: str  # stands in the last reply
+    ticket: str = ""  # stands in the last ticket
+    told: bool = False  # was the team told?
+
+
+TALKS = (
+    Talk(("Where is order 1003?",), "Oslo"),
+    Talk(("Where is order 1007?", "And how many days late is it?"), "6 days"),
+    Talk(("Everything inside parcel 1004 is wet.",), "replacement", "replacement", True),
+    Talk(("My order is 1009.", "The lamp blinks and switches itself off."), "warranty", "warranty", True),
+    Talk(("Please report on the late parcels.",), "filed", "counted", True),
+    Talk(("I do not ask where 1005 is, half of the glasses came broken.",), "refunded", "refunded", True),
+    Talk(("I need no report, tell me where 1002 is.",), "Turin"),
+    Talk(("Several cups of order 1008 came shattered.",), "refunded", "refunded", True),
+)
+
+
+def by_keywords(request: str, turns: list[dict]) -> dict:
+    """Goal and order without a model: the first key word decides, and the first number."""
+    words = {"where": "say where it is", "late": "say where it is", "wet": "answer a complaint"}
+    number = re.search(r"\b1\d{3}\b", " ".join([request, *(turn["content"] for turn in turns)]))
+    goal = next((goal for word, goal in words.items() if word in request.lower()), "none")
+    return {"goal": goal, "order": int(number[0]) if number else None}

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.error import HTTPError
@@ -132,7 +133,11 @@ def options(about: str | None) -> tuple[dict, int]:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--settings", type=Path, required=True)
     given = parser.parse_args()
-    return json.loads(given.settings.read_text()), given.port
+    settings = json.loads(given.settings.read_text())
+    with suppress(OSError):  # read once, then gone: a kernel that is killed now could not remove it
+        given.settings.unlink()
+        given.settings.parent.rmdir()
+    return settings, given.port
 
 
 def free_port() -> int:

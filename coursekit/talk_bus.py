@@ -151,6 +151,7 @@ def dds_address() -> dict:
 NETWORK = dds_address()  # of this process
 _domains: dict[tuple[int, int], tuple[int, Domain]] = {}
 _numbers = itertools.count(1)
+_listeners: list[Listener] = []  # kept, as DDS may call one after its reader is gone from Python
 
 
 def participant(network: int, lost: int = 0) -> DomainParticipant:
@@ -188,8 +189,8 @@ class Waiting:
     def __init__(self, owner: DomainParticipant, topic: Topic, qos: Qos) -> None:
         loop, self.news = asyncio.get_running_loop(), asyncio.Event()
         wake = lambda _: loop.is_closed() or loop.call_soon_threadsafe(self.news.set)
-        self.listener = Listener(on_data_available=wake)
-        self.reader, self.samples = DataReader(owner, topic, qos=qos, listener=self.listener), []
+        _listeners.append(Listener(on_data_available=wake))
+        self.reader, self.samples = DataReader(owner, topic, qos=qos, listener=_listeners[-1]), []
 
     def __aiter__(self):
         return self

@@ -64,6 +64,13 @@ def binary() -> str:
     return str(get_binary_path())
 
 
+def another(name: str = "another valkey") -> tuple[servers.Server, str]:
+    """A second server and its address, to be stopped whenever an experiment wants that."""
+    password = secrets.token_urlsafe(16)
+    server = _start(password, name)
+    return server, f"redis://:{password}@127.0.0.1:{server.port}/0"
+
+
 def _embedded() -> str:
     with _starting:
         if "server" not in _own or not _own["server"].alive:
@@ -72,9 +79,9 @@ def _embedded() -> str:
     return f"redis://:{_own['password']}@127.0.0.1:{_own['server'].port}/0"
 
 
-def _start(password: str) -> servers.Server:
+def _start(password: str, name: str = "valkey") -> servers.Server:
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder, "valkey.conf")  # a password on the command line could be read by others
         settings.touch(mode=0o600)
         settings.write_text(SETTINGS.format(password=password))
-        return servers.start("valkey", [binary(), str(settings), "--port", "{port}"])
+        return servers.start(name, [binary(), str(settings), "--port", "{port}"])

@@ -13,8 +13,11 @@ from tools import chromium
 from tools.project import notebook_environment
 
 AMONG_NOTEBOOKS = notebook_environment()
+PROMTOOLS = {
+    name: os.environ[name] for name in ("PROMETHEUS_BIN",) if name in os.environ
+}  # a tool, no setting
 os.environ.clear()
-os.environ.update(AMONG_NOTEBOOKS)  # for processes that tests start,
+os.environ.update(AMONG_NOTEBOOKS | PROMTOOLS)  # for processes that tests start,
 import tools.offline.sitecustomize  # noqa: E402, F401  and for this one
 
 settings.register_profile("course", deadline=None)  # a busy machine is no defect

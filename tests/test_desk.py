@@ -94,3 +94,11 @@ def test_an_answer_counts_once_if_it_is_signed_fresh_and_from_somebody_on_call()
         assert app.state.decisions == {}
         assert [desk.send(url, body, heads) for _ in range(2)] == [200, 409]
         assert app.state.decisions == {"q1": "reject"}
+
+
+def test_with_an_empty_environment_nothing_goes_to_the_readers_own(desk, monkeypatch):
+    for name in ("JIRA_URL", "JIRA_TOKEN", "JIRA_PROJECT", "SLACK_BOT_TOKEN"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    office = Office(desk.url, desk.token, {})
+    assert office.ticket("disk", "", "sre") == "INC-456"
+    office.post("#sre", "look")

@@ -26,7 +26,8 @@ def test_a_cell_run_twice_shows_the_same_twice(path):
     notebook.cells = [cell for pair in zip(first, second, strict=True) for cell in pair]
     for cell in second:
         cell.id += "-again"
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    where = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=300, coalesce_streams=True, resources=where).execute()
     for one, again in zip(first, second, strict=True):
         if not CHANGING & set(one.metadata.get("tags", [])):
             assert shown(again) == shown(one), one.source

@@ -24,6 +24,7 @@ BROWSER = [
         "chunks",
         "warehouse_view",
         "oncall",
+        "graph_widgets",
     )
 ]
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run

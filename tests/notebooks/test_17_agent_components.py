@@ -1,11 +1,13 @@
 """The components of an agent: each part against theory, a naive version or the standard library."""
 
+import asyncio
 import sqlite3
+import time
 from collections import OrderedDict
 from functools import lru_cache
 from itertools import permutations, product
 from random import Random
-from threading import Thread
+from threading import Barrier, Event, Thread
 
 import jsonschema
 import pytest
@@ -13,7 +15,7 @@ from chapters import chapter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coursekit import attacks, check, web
+from coursekit import attacks, check, forgetting, web
 from coursekit.audit import first_forged
 from coursekit.desk import Desk, Office
 from coursekit.helpdesk import ASKED_ANEW, EPISODES
@@ -162,8 +164,8 @@ def test_forgetting_the_oldest_is_a_queue(requests, room):
 
 
 def test_a_score_is_half_after_a_half_life():
-    slot = parts.Slot(came=0, last=0, strength=3)
-    assert parts.decayed(slot, parts.HALF_LIFE) == 1.5 and parts.decayed(slot, 0) == 3
+    slot = forgetting.Slot(came=0, last=0, strength=3)
+    assert parts.decayed(slot, forgetting.HALF_LIFE) == 1.5 and parts.decayed(slot, 0) == 3
 
 
 def test_who_is_forgotten_is_gone_from_cases_and_turns_and_others_stay():
@@ -175,7 +177,24 @@ def test_who_is_forgotten_is_gone_from_cases_and_turns_and_others_stay():
     }  # fmt: skip
 
 
+def test_a_case_that_is_not_alike_is_no_cure_however_near_it_is_among_those_there_are():
+    memory = parts.AgentMemory("test-far")
+    memory.remember("I was charged twice.", "Refunded.", customer="c2", cure="refund")
+    assert memory.recall("everything in the box is wet")["cure"] == ""
+    assert memory.recall("you charged me two times")["cure"] == "refund"
+
+
+def test_forgetting_nobody_forgets_no_case():
+    memory = parts.AgentMemory("test-nobody")
+    memory.remember("it is wet", "sorry", cure="new one")
+    assert memory.forget("") == 0 and memory.recall("it is wet")["cure"] == "new one"
+
+
 # Tools.
+
+
+def flood_only(tool, arguments):
+    return arguments["title"].startswith("Flood")
 
 
 @pytest.mark.parametrize("sql", attacks.BAD_SQL)
@@ -195,13 +214,44 @@ def test_the_careless_reader_would_have_let_a_delete_through():
     assert db.execute("SELECT count(*) FROM orders").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'a' || zeroblob(20000)",
+        "SELECT group_concat(a.city) FROM orders a, orders b, orders c, orders d",
+        "SELECT count(*) FROM orders a, orders b, orders c, orders d, orders e, orders f, orders g",
+        "WITH RECURSIVE n(i, s) AS (SELECT 1, 'x' UNION ALL SELECT i + 1, s || s FROM n LIMIT 16) "
+        "SELECT max(length(s)) FROM n",
+    ],
+)
+def test_a_statement_that_only_reads_cannot_fill_the_memory_or_run_on(sql):
+    reader = parts.ReadOnly(parts.shop(), {"orders"})
+    began = time.monotonic()
+    with pytest.raises(sqlite3.Error):
+        reader.query(sql)
+    assert time.monotonic() - began < 5
+
+
+def test_a_reader_that_stopped_one_statement_reads_the_next():
+    reader = parts.ReadOnly(parts.shop(), {"orders"})
+    parts.error_of(reader.query, attacks.BAD_SQL[8])
+    assert reader.query("SELECT sum(euros), max(length(city)) FROM orders") == [[12 * 20 + 13 * 66, 5]]
+    assert len(reader.query("SELECT a.id FROM orders a, orders b")) == 20
+
+
+def test_the_suite_leaves_no_file_behind(workplace, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parts.score(parts.guards(workplace), parts.tried)
+    assert not list(tmp_path.iterdir())
+
+
 def test_many_threads_read_at_once_and_stay_bound():
     reader, ended = parts.ReadOnly(parts.shop(), {"orders"}), []
 
     def read_and_write():
         for _ in range(50):
             ended.append(reader.query("SELECT count(*) FROM orders") == [[12]])
-            ended.append("not authorized" in parts.refusal(reader.query, "DELETE FROM orders"))
+            ended.append("not authorized" in parts.error_of(reader.query, "DELETE FROM orders"))
 
     threads = [Thread(target=read_and_write) for _ in range(4)]
     for thread in threads:
@@ -212,7 +262,7 @@ def test_many_threads_read_at_once_and_stay_bound():
 
 
 def test_the_whole_executor_stops_every_attack_and_lets_every_honest_call_pass(workplace):
-    rows = {row["executor"]: row for row in parts.score(workplace)}
+    rows = {row["executor"]: row for row in parts.score(parts.guards(workplace), parts.tried)}
     assert (rows["the whole"]["stopped"], rows["the whole"]["honest refused"]) == (25, 0)
     assert rows["allow-list"]["stopped"] < rows["schemas"]["stopped"] < 25
 
@@ -220,9 +270,9 @@ def test_the_whole_executor_stops_every_attack_and_lets_every_honest_call_pass(w
 @pytest.mark.parametrize("tool", parts.TOOLS)
 def test_without_its_schema_some_call_of_each_tool_would_pass_that_should_not(workplace, tool):
     loose = parts.RULES | {tool: {}}
-    executor = parts.Executor(parts.tools_of(workplace), loose, parts.QUOTAS, person=parts.agrees)
+    executor = parts.Executor(parts.tools_of(workplace), loose, parts.QUOTAS, person=flood_only)
     assert executor.why_not(tool, {"anything": "goes"}) == ""
-    strict = parts.Executor(parts.tools_of(workplace), parts.RULES, parts.QUOTAS, person=parts.agrees)
+    strict = parts.Executor(parts.tools_of(workplace), parts.RULES, parts.QUOTAS, person=flood_only)
     assert strict.why_not(tool, {"anything": "goes"})
 
 
@@ -254,7 +304,82 @@ def test_a_critical_call_needs_a_person_who_agrees(workplace):
     assert asked == ["Flood", "Other"] and executor.used["create_ticket"] == 2
 
 
+def test_of_many_calls_at_once_no_more_are_made_than_the_quota_allows_and_the_log_holds_together():
+    def slowly(tool, arguments):
+        time.sleep(0.01)  # as long as a person needs who is asked
+        return True
+
+    executor = parts.Executor(
+        {"go": lambda: True}, {"go": parts.rule()}, {"go": 2}, critical=lambda *_: True, person=slowly
+    )
+    gate, ended = Barrier(6), []
+
+    def all_at_once():
+        gate.wait(10)
+        ended.append(parts.tried(executor, "go", {}))
+
+    threads = [Thread(target=all_at_once) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ended.count("done") == 2 == executor.used["go"]
+    assert first_forged(executor.audit.lines, executor.audit.head) is None
+
+
+def test_a_tool_that_fails_or_is_late_is_written_down_and_a_time_out_of_its_own_is_no_late_answer():
+    def times_out():
+        raise TimeoutError("the other side is silent")
+
+    tools = {"silent": times_out, "nap": lambda: time.sleep(0.2)}
+    executor = parts.Executor(tools, dict.fromkeys(tools, parts.rule()), timeout_s=0.05)
+    assert parts.tried(executor, "silent", {}) == "TimeoutError: the other side is silent"
+    assert parts.tried(executor, "nap", {}).startswith("Refused: nap: no answer within")
+    assert [entry["verdict"] for entry in executor.audit.entries] == ["yes", "failed", "yes", "late"]
+
+
+def test_a_call_that_came_too_late_to_begin_never_runs():
+    ran, gate = [], Event()
+    busy = [parts.WORKERS.submit(gate.wait, 10) for _ in range(8)]
+    executor = parts.Executor({"act": lambda: ran.append(1)}, {"act": parts.rule()}, timeout_s=0.05)
+    assert "no answer within" in parts.tried(executor, "act", {})
+    gate.set()
+    assert all(each.result(10) for each in busy)
+    assert parts.WORKERS.submit(lambda: ran).result(10) == []
+
+
+def test_an_argument_named_like_a_parameter_of_the_executor_is_refused_and_logged(workplace):
+    executor = parts.Executor(parts.tools_of(workplace), parts.RULES)
+    assert "Additional properties" in parts.tried(executor, "analyze_logs", {"word": "late", "tool": "x"})
+    assert len(executor.audit.lines) == 1
+
+
+def test_a_tool_without_a_rule_is_not_run(workplace):
+    executor = parts.Executor(parts.tools_of(workplace), {})
+    assert parts.tried(executor, "analyze_logs", {"word": "late"}).startswith(
+        "Refused: analyze_logs: no tool"
+    )
+
+
+def test_the_loop_ends_after_its_rounds_and_hands_refusals_back_as_observations(workplace):
+    executor = parts.Executor(parts.tools_of(workplace), parts.RULES, {"analyze_logs": 0})
+    answer, seen = parts.react_with_tools("sleuth", "Look for late", executor, rounds=1)
+    assert answer == "no answer" and seen[0][1].startswith("Refused: analyze_logs: its quota")
+
+
 # Plans.
+
+
+def test_a_later_part_of_a_goal_waits_for_the_part_before():
+    one, two, three = (parts.Step(name, "tool", {}) for name in ("one", "two", "three"))
+    methods = {"all": ("first", "second"), "first": (two, one), "second": (three,)}
+    waits = {step.name: set(step.after) for step in parts.hierarchical("all", methods)}
+    assert waits == {"two": set(), "one": set(), "three": {"one", "two"}}
+
+
+def test_two_steps_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="a name of its own"):
+        parts.linear([parts.ORDER, parts.ORDER])
 
 
 @st.composite
@@ -330,6 +455,35 @@ def test_after_a_failure_the_agent_replans_and_does_not_repeat_what_is_done(work
     assert executor.used["create_ticket"] == 1, "the second time it begins with what worked"
 
 
+def test_what_was_not_done_is_not_promised_nor_learned_nor_remembered(workplace, office):
+    desk, _ = office
+    executor = parts.Executor(
+        parts.tools_of(workplace), parts.RULES, {"create_ticket": 0, "send_notification": 0}
+    )
+    agent = parts.new_agent(workplace, "test-undone", executor=executor)
+    before = agent.memory.episodes.cases.count()
+    answer = agent.process("The cups of order 1008 came shattered.")
+    assert "could not" in answer and "refunded" not in answer
+    assert not agent.planner.past and agent.memory.episodes.cases.count() == before
+    assert not desk.tickets and not desk.messages
+
+
+def test_an_unknown_case_gets_a_person_and_is_not_kept_as_a_case(workplace):
+    agent = parts.new_agent(workplace, "test-unknown", memory=parts.AgentMemory("test-empty"))
+    assert "a person will look at it" in agent.process("The cups of order 1008 came shattered.")
+    assert agent.memory.episodes.cases.count() == 0
+
+
+@pytest.mark.parametrize(
+    "goal", [{"goal": "delete", "order": 1}, {"goal": "none"}, {"goal": "none", "order": "1"}]
+)
+def test_an_understanding_out_of_shape_stops_before_anything_runs(workplace, goal):
+    agent = parts.new_agent(workplace, "test-shape", understand=lambda *_: goal)
+    with pytest.raises(jsonschema.ValidationError):
+        agent.process("Hello")
+    assert not agent.executor.audit.lines
+
+
 @pytest.mark.parametrize("talk", parts.TALKS, ids=lambda talk: talk.said[-1])
 def test_the_whole_agent_has_every_conversation(talk, office):
     desk, url = office
@@ -338,7 +492,7 @@ def test_the_whole_agent_has_every_conversation(talk, office):
 
 def test_agents_answer_side_by_side(workplace):
     asked = [f"Where is order {1001 + i}?" for i in range(3)]
-    answers = parts.side_by_side(asked, workplace)
+    answers = asyncio.run(parts.side_by_side(asked, workplace))
     assert [answer.split()[1] for answer in answers] == ["1001", "1002", "1003"]
 
 
