@@ -165,7 +165,7 @@ UNDERSTOOD = {  # JSON Schema of what was understood
 }
 
 
-@rehearsal.policy("clerk")
+@rehearsal.policy("support clerk")
 def clerk(request):
     """Understands when asked for JSON; writes an answer when given facts as JSON."""
     text = request.user

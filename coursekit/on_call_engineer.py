@@ -81,7 +81,7 @@ def assess(request, alert: dict, cause: str, culprit: str) -> dict:
     }
 
 
-@rehearsal.policy("obedient")
+@rehearsal.policy("obedient engineer")
 def obedient(request):
     """Does what it reads, as models can be brought to; else as above."""
     if (wanted := re.search(r"run (\w+)\((.*?)\)", alert_of(request)["message"])) and not request.results(
@@ -105,7 +105,7 @@ def broken(request):
     return rehearsal.malformed_json("no JSON")
 
 
-@rehearsal.policy("endless")
+@rehearsal.policy("endless engineer")
 def endless(request):
     return rehearsal.call("log_search", query=f"look {len(request.messages)}")
 

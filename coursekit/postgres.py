@@ -16,6 +16,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -89,10 +90,7 @@ def _embedded() -> str:
         if "server" not in _own or not _own["server"].alive:
             programs()  # says at once what is missing
             password = secrets.token_urlsafe(16)
-            program = [sys.executable, "-m", "coursekit.postgres"]
-            _own["server"] = servers.start_with(
-                "postgres", program, {"password": password}, timeout_s=PATIENCE_S
-            )
+            _own["server"] = _started({"password": password})
             _own["url"] = make_conninfo(
                 host="127.0.0.1",
                 port=_own["server"].port,
@@ -102,6 +100,17 @@ def _embedded() -> str:
             )
             _until_ready(_own["url"])
     return _own["url"]
+
+
+def _started(settings: dict, tries: int = 5) -> servers.Server:
+    """Another port for each try: on a busy machine one may be taken before the server has it."""
+    program = [sys.executable, "-m", "coursekit.postgres"]
+    try:
+        return servers.start_with("postgres", program, settings, timeout_s=PATIENCE_S)
+    except servers.ServerError as error:
+        if "in use" not in str(error) or tries == 1:
+            raise
+    return _started(settings, tries - 1)
 
 
 def _until_ready(server: str) -> None:
@@ -119,6 +128,28 @@ def _until_ready(server: str) -> None:
 def _serve(folder: Path, password: str, port: int) -> int:
     """Make a database in `folder` and serve it until this program is told to end. Returns the exit code."""
     account = {"user": "nobody", "group": _group(), "extra_groups": []} if _root() else {}
+    with _holding(port):
+        place = _made(folder, password, account)
+    settings = [part for setting in QUICK for part in ("-c", setting)]
+    command = [place / "postgres", "-D", folder / "data", "-h", "127.0.0.1", "-p", str(port), *settings]
+    server = subprocess.Popen(command, cwd=folder, **account)
+    try:
+        return server.wait()
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once: SIGTERM waits for clients, and nobody needs the data
+        server.wait()
+
+
+def _holding(port: int) -> socket.socket:
+    """The port, bound until the block ends, or some connection would be given it meanwhile."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held
+
+
+def _made(folder: Path, password: str, account: dict) -> Path:
+    """Make the database in `folder`. Returns where the programs are that can serve it."""
     place = _reachable(folder) if account else programs()
     data, secret = folder / "data", folder / "password"
     secret.touch(mode=0o600)
@@ -129,14 +160,13 @@ def _serve(folder: Path, password: str, port: int) -> int:
     make = [place / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret]
     subprocess.run([*make, "--no-sync", "-E", "UTF8", "--locale=C"], check=True, cwd=folder, **account)
     secret.unlink()
-    settings = [part for setting in QUICK for part in ("-c", setting)]
-    command = [place / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), *settings]
-    server = subprocess.Popen(command, cwd=folder, **account)
-    try:
-        return server.wait()
-    finally:
-        server.send_signal(signal.SIGINT)  # SIGTERM would wait for clients
-        server.wait()
+    return place
+
+
+def _remove(folder: str) -> None:
+    """Begin to remove thousands of files, in a session of its own: the guardian does not wait that long."""
+    code = "import shutil, sys; shutil.rmtree(sys.argv[1])"
+    subprocess.Popen([sys.executable, "-c", code, folder], start_new_session=True)
 
 
 def _root() -> bool:
@@ -171,5 +201,8 @@ def _reachable(folder: Path) -> Path:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # from the first file on: what is made is removed
     settings, port = servers.options(__doc__)
-    with tempfile.TemporaryDirectory(prefix="course-postgres-", dir=_place()) as made:
+    made = tempfile.mkdtemp(prefix="course-postgres-", dir=_place())
+    try:
         sys.exit(_serve(Path(made), settings["password"], port))
+    finally:
+        _remove(made)

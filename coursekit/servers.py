@@ -9,8 +9,10 @@ import argparse
 import atexit
 import json
 import os
+import secrets
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from urllib.request import ProxyHandler, build_opener
 from coursekit.errors import CourseError
 
 POSIX = os.name == "posix"
+PORTS = range(20_000, 32_000)  # for outgoing connections Linux takes 32768 to 60999, others from 49152
 _running: dict[str, "Server"] = {}
 ask = build_opener(ProxyHandler({})).open  # urlopen for loopback, which needs no proxy
 
@@ -141,16 +144,28 @@ def options(about: str | None) -> tuple[dict, int]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((Server.host, 0))
-        return probe.getsockname()[1]
+    """A TCP port on loopback that nothing listens on now.
+
+    Not from the range in which systems choose ports for outgoing connections: one of these could take it
+    before the server does.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((Server.host, port))
+            except OSError:  # taken
+                continue
+        return port
 
 
 def _answers(server: Server, path: str | None) -> bool:
     try:
         if path is None:
-            socket.create_connection((server.host, server.port), timeout=1).close()
+            with socket.create_connection((server.host, server.port), timeout=1) as probe:
+                if probe.getsockname() == probe.getpeername():  # the free port was given to this very probe
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return False  # and by that option it is free again at once
         else:
             ask(server.url + path, timeout=1).close()
     except HTTPError:

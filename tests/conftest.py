@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from chapters import policies
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -25,6 +26,13 @@ settings.load_profile("course")
 
 # Started in the background, a shell's children ignore Ctrl-C; those that tests start and stop must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def policies_of_this_chapter(request: pytest.FixtureRequest) -> None:
+    """All test files are imported before the first test, so another chapter may hold a model of this name."""
+    for registered in policies(request.module):
+        rehearsal.policies.update(registered)
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,10 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
@@ -48,6 +50,17 @@ def test_a_second_server_of_the_same_name_replaces_the_first():
     with servers.start("web", WEB) as second:
         assert not first.alive and second.alive
     assert gone(second.port)
+
+
+def test_a_probe_that_meets_itself_is_no_answer_and_leaves_the_port_free(monkeypatch):
+    """The system may give a free port to the very connection that asks whether somebody listens there."""
+    address = ("127.0.0.1", servers.free_port())
+    connect = socket.create_connection
+    itself = lambda where, timeout: connect(where, timeout, source_address=where)
+    monkeypatch.setattr(servers.socket, "create_connection", itself)
+    assert not servers._answers(SimpleNamespace(host=address[0], port=address[1]), None)
+    with socket.socket() as free:
+        free.bind(address)
 
 
 OWNER = """
