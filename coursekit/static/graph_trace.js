@@ -20,7 +20,7 @@ function timeline(frames) {
 function render({ model, el }) {
   const frames = model.get("frames"), last = frames.length - 1;
   el.classList.add("ck", "ck-trace");
-  el.innerHTML = `<div class="ck-graph">${model.get("picture")}</div>
+  el.innerHTML = `<div class="ck-graph" role="group" tabindex="0" aria-label="the graph at this checkpoint">${model.get("picture")}</div>
     <div class="ck-line" tabindex="0" role="group" aria-label="checkpoints; arrow keys step">${timeline(frames)}</div>
     <div class="ck-controls"><button type="button" name="back">back</button><button type="button" name="on">step</button>
       <label><span class="ck-hidden">checkpoint</span><input type="range" name="at" min="0" max="${last}" step="1"><output></output></label></div>
