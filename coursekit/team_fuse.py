@@ -2,14 +2,14 @@
 
     chain_of_agents(fused=True)["calls while down"]
 
-The breaker is that of `coursekit.resilience`. Source: Nygard 2018, "Release It!".
+The breaker is that of `coursekit.breaker`. Source: Nygard 2018, "Release It!".
 Taught in: notebooks/19_agent_teams.ipynb
 """
 
 from collections import Counter
 from collections.abc import Callable
 
-from coursekit.resilience import CircuitBreaker
+from coursekit.breaker import CircuitBreaker
 
 
 class Refused(RuntimeError):

@@ -74,12 +74,11 @@ def another(name: str = "another valkey") -> tuple[servers.Server, str]:
 def _embedded() -> str:
     with _starting:
         if "server" not in _own or not _own["server"].alive:
-            _own["password"] = secrets.token_urlsafe(16)
-            _own["server"] = _start(_own["password"])
-    return f"redis://:{_own['password']}@127.0.0.1:{_own['server'].port}/0"
+            _own["server"], _own["url"] = another("valkey")
+    return _own["url"]
 
 
-def _start(password: str, name: str = "valkey") -> servers.Server:
+def _start(password: str, name: str) -> servers.Server:
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder, "valkey.conf")  # a password on the command line could be read by others
         settings.touch(mode=0o600)

@@ -40,11 +40,8 @@ STEPS: dict[str, list[list[str]]] = {
     "lab": [[*PYTEST, "tests/test_lab.py"]],
     "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"]],
 }
-AGAIN = [
-    "unit",
-    "pages",
-    "lab",
-]  # what fails here is tried once more, alone: a busy machine breaks no promise
+# What fails here is tried once more, alone: a busy machine breaks no promise.
+AGAIN = ["unit", "pages", "lab"]
 FAILED_ONLY = ["--last-failed", "--last-failed-no-failures", "none"]
 WEEKLY = ["twice"]  # too long for every day; `make test ARGS=twice` runs it
 
