@@ -8,17 +8,23 @@ help:            ## Show this list
 learn:           ## Open the course in JupyterLab             ARGS="--no-browser --port 9000"
 	@$(COURSE) learn $(ARGS)
 
-test:            ## Prove everything, as CI does              ARGS="lint frameworks unit notebooks book pages lab twice"
+test:            ## Prove everything, as CI does              ARGS="lint frameworks unit notebooks book measure pages lab twice"
 	@$(COURSE) test $(ARGS)
 
 run:             ## Run notebooks and store their outputs     NB=01
 	@$(COURSE) run $(NB) $(ARGS)
 
-book:            ## Build the book
+book:            ## Build the book                             ARGS="--touched"
 	@$(COURSE) book $(ARGS)
 
 serve:           ## Build the book and show it on this machine
 	@$(COURSE) serve $(ARGS)
+
+pdf:             ## Print the whole book into one PDF
+	@$(COURSE) pdf
+
+measure:         ## Weigh and time every page of the book
+	@$(COURSE) measure $(ARGS)
 
 bench:           ## Compare with others, and with theory       ARGS="hash queueing"
 	@$(COURSE) bench $(ARGS)
@@ -35,4 +41,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve bench frameworks lint corpus lock
+.PHONY: help learn test run book serve pdf measure bench frameworks lint corpus lock

@@ -262,3 +262,34 @@ def test_a_book_is_fresh_until_one_of_its_sources_changes(tmp_path):
     (tmp_path / "index.md").touch()
     os.utime(folder / "index.html", (0, 0))
     assert not book.is_fresh(tmp_path)
+
+
+def kept_by_a_build_of_touched_pages(root: Path, monkeypatch, *, code: int = 0) -> bool:
+    """Does a page of an earlier build outlive the next? Jupyter Book is left out and ends with `code`."""
+    answer = book.subprocess.CompletedProcess([], code, stdout="index.md:1: WARNING: slip")
+    monkeypatch.setattr(book.subprocess, "run", lambda *_, **__: answer)
+    earlier = book.html_folder(root) / "earlier.html"
+    earlier.parent.mkdir(parents=True, exist_ok=True)
+    earlier.touch()
+    try:
+        book.build(root, touched=True)
+    except book.NotBuilt:
+        assert code
+    return earlier.exists()
+
+
+def test_only_touched_pages_are_made_anew_while_what_all_share_has_not_changed(tmp_path, monkeypatch):
+    style = tmp_path / "book" / "_static" / "course.css"
+    style.parent.mkdir(parents=True)
+    style.write_text("a {}")
+    assert not kept_by_a_build_of_touched_pages(tmp_path, monkeypatch)  # nothing is known of the first
+    (tmp_path / "index.md").write_text("# Touched")
+    assert kept_by_a_build_of_touched_pages(tmp_path, monkeypatch)
+    style.write_text("b {}")
+    assert not kept_by_a_build_of_touched_pages(tmp_path, monkeypatch)
+
+
+def test_a_build_that_failed_is_begun_anew_as_its_warnings_would_not_come_again(tmp_path, monkeypatch):
+    kept_by_a_build_of_touched_pages(tmp_path, monkeypatch)
+    assert kept_by_a_build_of_touched_pages(tmp_path, monkeypatch, code=1)
+    assert not kept_by_a_build_of_touched_pages(tmp_path, monkeypatch)

@@ -2,10 +2,13 @@
 
 The work is Jupyter Book's own: `jupyter-book build . -W -n --keep-going`. This adds what it leaves out: it
 starts from an empty folder, so that no page outlives its source, shows the warnings and not the whole log,
-and ends in one line.
+and ends in one line. `make serve` and `make book ARGS=--touched` make only touched pages anew,
+as long as nothing changed that all pages are made with.
 """
 
+import argparse
 import fcntl
+import hashlib
 import re
 import shutil
 import subprocess
@@ -13,11 +16,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tools.project import ROOT
 
 SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
+PAGES = (".md", ".ipynb")
 OPTIONS = ("-W", "-n", "--keep-going", "-q")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL): ")
@@ -35,24 +40,27 @@ def html_folder(root: Path = ROOT) -> Path:
 def is_fresh(root: Path = ROOT) -> bool:
     """Is every page there, and newer than everything it is made from?"""
     page = html_folder(root) / "index.html"
-    files = (path for pattern in SOURCES for path in root.glob(pattern) if path.is_file())
-    sources = (path for path in files if path.suffix != ".pyc")
-    return page.exists() and all(path.stat().st_mtime <= page.stat().st_mtime for path in sources)
+    return page.exists() and all(path.stat().st_mtime <= page.stat().st_mtime for path in _sources(root))
 
 
-def build(root: Path = ROOT) -> Path:
-    """Build all pages of the book in `root` and return their folder.
+def _sources(root: Path) -> list[Path]:
+    files = sorted(path for pattern in SOURCES for path in root.glob(pattern))
+    return [path for path in files if path.is_file() and path.suffix != ".pyc"]
+
+
+def build(root: Path = ROOT, *, touched: bool = False) -> Path:
+    """Build all pages of the book in `root`, or only the touched ones, and return their folder.
 
     Raises: NotBuilt with the warnings, FileNotFoundError if Jupyter Book is not installed beside this Python.
     """
     with _one_at_a_time(root):
-        return _build(root)
+        return _build(root, touched=touched)
 
 
-def ensure(root: Path = ROOT) -> Path:
+def ensure(root: Path = ROOT, *, touched: bool = False) -> Path:
     """The built pages, built now unless they are up to date; of two callers at once, one builds."""
     with _one_at_a_time(root):
-        return html_folder(root) if is_fresh(root) else _build(root)
+        return html_folder(root) if is_fresh(root) else _build(root, touched=touched)
 
 
 @contextmanager
@@ -63,17 +71,30 @@ def _one_at_a_time(root: Path):
         yield
 
 
-def _build(root: Path) -> Path:
+def _build(root: Path, *, touched: bool) -> Path:
     folder = root / "_build"
-    for left_over in ("html", ".doctrees", "jupyter_execute"):
-        shutil.rmtree(folder / left_over, ignore_errors=True)
+    sealed, seal = folder / "book.seal", _seal(root)
+    if not (touched and sealed.exists() and sealed.read_text() == seal):
+        for left_over in ("html", ".doctrees", "jupyter_execute"):
+            shutil.rmtree(folder / left_over, ignore_errors=True)
+    sealed.unlink(missing_ok=True)  # a build that failed is not gone on with: it would warn no more
     command = [Path(sys.executable).with_name("jupyter-book"), "build", root, *OPTIONS]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = _COLOUR.sub("", done.stdout)
     (folder / "book.log").write_text(log, encoding="utf-8")
     if done.returncode:
         raise NotBuilt(_complaints(log.replace(f"{root}/", "")))
+    sealed.write_text(seal)
     return html_folder(root)
+
+
+def _seal(root: Path) -> str:
+    """Changes with everything that more than one page is made with."""
+    digest = hashlib.sha256()
+    for path in _sources(root):
+        if path.suffix not in PAGES:
+            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _complaints(log: str) -> str:
@@ -94,10 +115,13 @@ def or_exit(make: Callable[[], Path]) -> Path:
         sys.exit(f"Cannot write to {error.filename}: build in a folder that is yours.")
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make book", description=__doc__)
+    parser.add_argument("--touched", action="store_true", help="only pages that were touched since")
+    touched = parser.parse_args(arguments).touched
     start = time.monotonic()
     print("jupyter-book build .", *OPTIONS, flush=True)
-    folder = or_exit(build)
+    folder = or_exit(partial(build, touched=touched))
     pages = sum(1 for _ in folder.rglob("*.html"))
     print(f"{pages} pages in {time.monotonic() - start:.1f} s: {folder / 'index.html'}")
     return 0

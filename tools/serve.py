@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     port = parser.parse_args(arguments).port
     base = base_path()
     try:
-        pages = listen(book.or_exit(book.ensure), base, port)
+        pages = listen(book.or_exit(partial(book.ensure, touched=True)), base, port)
     except (OSError, OverflowError):
         sys.exit(f"Port {port} is not to be had; leave --port out and a free one is taken.")
     print(f"http://127.0.0.1:{pages.server_port}{base}  (Ctrl-C ends it)", flush=True)

@@ -12,11 +12,14 @@ from tools.project import ROOT, notebook_environment
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
+COMPARE = ["--nbval", "--nbval-current-env", "-p", "tools.record"]
 BROWSER = [
     f"tests/test_{name}.py"
     for name in (
         "book",
+        "facts",
         "pages",
+        "moving",
         "stepper",
         "cluster",
         "catalogue",
@@ -34,8 +37,9 @@ STEPS: dict[str, list[list[str]]] = {
     "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
     "frameworks": [[PYTHON, "-m", "tools.frameworks", "--check"]],
     "unit": [[*PYTEST, *TWO_AT_A_TIME, "tests", *(f"--ignore={path}" for path in SLOW)]],
-    "notebooks": [[*PYTEST, *TWO_AT_A_TIME, "--nbval", "--nbval-current-env", "-rN", "notebooks"]],
+    "notebooks": [[*PYTEST, *TWO_AT_A_TIME, *COMPARE, "-rN", "notebooks"]],
     "book": [[PYTHON, "-m", "tools.book"]],
+    "measure": [[PYTHON, "-m", "tools.measure", "--quick"]],
     "pages": [[*PYTEST, *BROWSER]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
     "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"]],
@@ -88,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     steps = parser.parse_args(arguments).step or [step for step in STEPS if step not in WEEKLY]
     if strange := [step for step in steps if step not in STEPS]:
         parser.error(f"there is no step {strange[0]!r}; there are {', '.join(STEPS)}")
-    if {"unit", "pages", "lab"} & set(steps):
+    if {"unit", "measure", "pages", "lab"} & set(steps):
         have_browser()
     results = {step: prove(step) for step in steps}
     print(f"\n── all {'─' * 73}")
