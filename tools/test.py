@@ -17,6 +17,7 @@ BROWSER = [
     for name in (
         "book",
         "pages",
+        "covers",
         "stepper",
         "cluster",
         "catalogue",

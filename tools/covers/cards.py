@@ -9,6 +9,7 @@ import io
 import re
 import sys
 from html import escape
+from pathlib import Path
 
 import yaml
 from PIL import Image, PngImagePlugin
@@ -19,7 +20,9 @@ from tools.project import ROOT
 
 HOME = ROOT / "book" / "cards"
 COVERS = ROOT / "book" / "covers"
-SIZE = {"width": 1200, "height": 630}
+STATIC = ROOT / "book" / "_static"
+ICON = STATIC / "touch-icon.png"  # on the first screen of a telephone
+SIZE, ICON_SIZE = {"width": 1200, "height": 630}, {"width": 180, "height": 180}
 COLOURS = 128
 MADE_FROM = "made-from"  # the name of the checksum in the PNG
 
@@ -42,6 +45,9 @@ h1 {{ margin: 8px 0 0; font-size: {size}px; line-height: 1.1; letter-spacing: -0
 <div class="words"><div class="where">{where}</div><h1>{title}</h1>
 <div class="course">{mark}Abstract Algorithms Live</div></div>"""
 
+ICON_PAGE = """<!doctype html><style>body {{ margin: 0; background: #ffffff }}
+svg {{ display: block; width: 116px; height: 116px; margin: 32px }}</style>{mark}"""
+
 
 def pages() -> dict[str, str]:
     """The HTML of each card by its name: of the course, of each part, of each chapter."""
@@ -60,8 +66,7 @@ def pages() -> dict[str, str]:
 
 
 def _page(where: str, title: str, covers: list[str]) -> str:
-    style = (ROOT / "book" / "_static" / "course.css").read_text(encoding="utf-8")
-    mark = (ROOT / "book" / "_static" / "logo.svg").read_text(encoding="utf-8")
+    style = (STATIC / "course.css").read_text(encoding="utf-8")
     pictures = [(COVERS / f"{name}.svg").read_text(encoding="utf-8") for name in covers]
     return PAGE.format(
         colours=re.search(r"^:root body \{.*?^\}", style, re.DOTALL | re.MULTILINE)[0],
@@ -71,8 +76,17 @@ def _page(where: str, title: str, covers: list[str]) -> str:
         pictures="".join(pictures),
         where=escape(where),
         title=escape(title),
-        mark=mark,
+        mark=_mark(),
     )
+
+
+def _mark() -> str:
+    return (STATIC / "logo.svg").read_text(encoding="utf-8")
+
+
+def icon_page() -> str:
+    """The HTML of the icon for telephones, which want a PNG with a ground."""
+    return ICON_PAGE.format(mark=_mark())
 
 
 def checksum(page: str) -> str:
@@ -80,9 +94,8 @@ def checksum(page: str) -> str:
     return hashlib.sha256(page.encode()).hexdigest()[:16]
 
 
-def is_fresh(name: str, page: str) -> bool:
-    """Is the stored card made from this page?"""
-    path = HOME / f"{name}.png"
+def is_fresh(path: Path, page: str) -> bool:
+    """Is the stored picture made from this page?"""
     return path.exists() and Image.open(path).text.get(MADE_FROM) == checksum(page)
 
 
@@ -102,17 +115,20 @@ def pack(picture: bytes, page: str) -> bytes:
 def main() -> int:
     """Take the pictures that are not up to date."""
     HOME.mkdir(exist_ok=True)
-    stale = {name: page for name, page in pages().items() if not is_fresh(name, page)}
+    wanted = {HOME / f"{name}.png": (page, SIZE) for name, page in pages().items()}
+    wanted[ICON] = icon_page(), ICON_SIZE
+    stale = {path: what for path, what in wanted.items() if not is_fresh(path, what[0])}
     browser_path = chromium.find()
     if stale and browser_path is None:
-        sys.exit(f"no browser, so {len(stale)} cards were not made: {chromium.ADVICE}")
+        sys.exit(f"no browser, so {len(stale)} pictures were not made: {chromium.ADVICE}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=chromium.FLAGS)
-        tab = browser.new_page(viewport=SIZE)
-        for name, page in stale.items():
+        tab = browser.new_page()
+        for path, (page, size) in stale.items():
+            tab.set_viewport_size(size)
             tab.set_content(page)
             packed = pack(tab.screenshot(), page)
-            (HOME / f"{name}.png").write_bytes(packed)
-            print(f"{name:32} {len(packed):6,} bytes", flush=True)
+            path.write_bytes(packed)
+            print(f"{path.name:32} {len(packed):6,} bytes", flush=True)
         browser.close()
     return 0
