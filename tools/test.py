@@ -20,6 +20,7 @@ BROWSER = [
         "facts",
         "pages",
         "moving",
+        "covers",
         "stepper",
         "cluster",
         "catalogue",

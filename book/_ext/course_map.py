@@ -4,8 +4,11 @@ The names and promises have one home, book/chapters.yml. A chapter is finished w
 _toc.yml; until then it is announced as planned and linked from nowhere.
 """
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
+import covers
 import yaml
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -31,6 +34,12 @@ def read_chapters(source: Path) -> dict[str, dict]:
     return {chapter["page"]: chapter for part in read_parts(source) for chapter in part["chapters"]}
 
 
+def _minutes() -> dict[str, int]:
+    """How long each finished chapter takes, as its first cell says."""
+    listed = files("coursekit") / "data" / "catalogue.json"
+    return {one["name"]: one["takes_min"] for one in json.loads(listed.read_text(encoding="utf-8"))}
+
+
 class Chapters(SphinxDirective):
     """`{chapters} systems`: the chapters of one part, the finished ones linked."""
 
@@ -45,13 +54,18 @@ class Chapters(SphinxDirective):
         return [nodes.bullet_list("", *map(self._item, parts[wanted]), classes=["chapters"])]
 
     def _item(self, chapter: dict) -> nodes.list_item:
+        self.env.note_dependency(str(covers.path(self.env.srcdir, chapter["name"])))
+        picture = nodes.raw("", covers.thumbnail(self.env.srcdir, chapter["name"]), format="html")
         head = nodes.paragraph("", "", nodes.inline("", str(chapter["number"]), classes=["number"]))
         if chapter["page"] in self.env.found_docs:
             head += self._link(chapter)
         else:
             head += nodes.strong("", chapter["title"])
             head += nodes.inline("", "planned", classes=["planned"])
-        return nodes.list_item("", head, nodes.paragraph("", chapter["promise"]))
+        about = [nodes.paragraph("", chapter["promise"])]
+        if minutes := _minutes().get(chapter["name"]):
+            about.append(nodes.paragraph("", f"{minutes} minutes", classes=["takes"]))
+        return nodes.list_item("", picture, head, *about)
 
     def _link(self, chapter: dict) -> pending_xref:
         where = {"reftarget": f"/{chapter['page']}", "refdoc": self.env.docname}

@@ -11,3 +11,13 @@ function markScrollers() {
 addEventListener("load", markScrollers);
 addEventListener("resize", markScrollers);
 document.addEventListener("toggle", markScrollers, true); // a fold was opened
+
+// The browser's own frame takes the colour of the page, also when it was the reader who chose the theme.
+function paintFrame() {
+  const colour = getComputedStyle(document.body).backgroundColor;
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) meta.content = colour;
+}
+
+new MutationObserver(paintFrame).observe(document.body, { attributeFilter: ["data-theme"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintFrame);
+paintFrame();
