@@ -57,7 +57,7 @@ def plain(heading: str) -> str:
 
 
 def stands(evidence: str, cells: tuple[Cell, ...]) -> bool:
-    """Do these words, or this number, stand in a source or a stored text output? Line breaks count as spaces."""
+    """Do these words, or this number, stand in a source or a text output? A line break is a space."""
     wanted = re.escape(" ".join(evidence.split()))
     whole = re.compile(rf"(?<![\w.]){wanted}(?!\w)" if evidence[0].isdigit() else wanted)
     return any(whole.search(" ".join(f"{cell.source}\n{cell.output}".split())) for cell in cells)

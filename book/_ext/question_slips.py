@@ -1,4 +1,4 @@
-"""What is wrong with the questions of a chapter: each slip is one line that names the entry and the way out."""
+"""What is wrong with the questions of a chapter: one line a slip, naming the entry and the way out."""
 
 import ast
 import operator
@@ -9,6 +9,8 @@ from pathlib import Path
 import questions
 import yaml
 from chapter_cells import Cell, headings, plain, read_cells, stands
+from inline import inline
+from math_core import LatexError
 
 PREDICT = ("cell", "ask", "options", "answer", "because")
 QUIZ = ("ask", "options", "answer", "number", "unit", "tolerance", "by", "because", "evidence", "section")
@@ -85,6 +87,12 @@ def _fields(entry: dict, known: tuple[str, ...], needed: tuple[str, ...]) -> Ite
     for field in needed:
         if entry.get(field) in (None, "", []):
             yield f"has no `{field}`: add it"
+    options = entry["options"] if isinstance(entry.get("options"), list) else []
+    for text in map(str, (entry.get("ask", ""), entry.get("because", ""), *options)):
+        try:
+            inline(text)
+        except LatexError as error:
+            yield f"{text!r} holds a formula that is not LaTeX we can draw ({error}): mend it"
 
 
 def _one_answer(entry: dict) -> list:

@@ -1,6 +1,7 @@
-"""The questions of a chapter, book/learning/NN_name.yml, as the pages and a teacher's question bank need them.
+"""The questions of a chapter, as its page and a teacher's question bank need them.
 
-The format, field by field, is told in book/learning/README.md; question_slips.py says what is wrong with a file.
+They stand in book/learning/NN_name.yml; README.md beside them tells the format, field by field, and
+question_slips.py says what is wrong with a file.
 """
 
 import hashlib
