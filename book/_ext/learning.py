@@ -5,8 +5,10 @@ opens, judges and remembers. Guesses and questions stand in book/learning, hints
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
+from itertools import chain, takewhile
 from pathlib import Path
 
 import changes
@@ -72,6 +74,12 @@ class Learn(SphinxTransform):
         text = _text(self.env, "guess.html", question=question, output=Markup(OUTPUT))
         before, after = (nodes.raw("", part, format="html") for part in text.split(OUTPUT))
         cell.replace(output, [before, output, after])
+        if told := list(_what_tells(cell)):
+            waits = nodes.container("", classes=["waits"])
+            _after(cell, waits)
+            for node in told:
+                node.parent.remove(node)
+            waits += told
 
     def _offer_ticks(self) -> None:
         for section in self.document.findall(nodes.section):
@@ -91,6 +99,15 @@ class Learn(SphinxTransform):
         sections[0].insert(sections[0].index(before), made)
 
 
+def _what_tells(cell: nodes.container) -> Iterator[nodes.Node]:
+    """What gives the answer away below a cell: more cells right after it, and the text up to the next one."""
+    follow = cell.parent.children[cell.parent.index(cell) + 1 :]
+    is_cell = lambda node: isinstance(node, nodes.container) and "cell_index" in node
+    is_text = lambda node: not isinstance(node, nodes.section) and not is_cell(node)
+    cells = list(takewhile(is_cell, follow))
+    return chain(cells, takewhile(is_text, follow[len(cells) :]))
+
+
 def _after(node: nodes.Node, new: nodes.Node) -> None:
     node.parent.insert(node.parent.index(node) + 1, new)
 
@@ -103,7 +120,7 @@ class ProgressLine(SphinxDirective):
 
 
 class Progress(SphinxDirective):
-    """`{progress}`: what there is to do in each chapter, how much of it is done, and how to carry that along."""
+    """`{progress}`: what there is to do in each chapter, what is done, and how to carry that along."""
 
     def run(self) -> list[nodes.Node]:
         rows = [self._row(chapter) for chapter in _finished_chapters(self.env)]
@@ -128,13 +145,13 @@ def _read(app, env, names) -> None:
     for path in sorted(Path(app.srcdir, questions.HOME).glob("*.yml")):
         found = question_slips.slips(app.srcdir, path.stem)
         for slip in found:
-            _log.warning("%s", slip, location=f"{questions.HOME}/{path.name}")
+            _log.warning("%s", slip, location=f"{questions.HOME}/{path.name}:")
         if not found:
             env.questions[path.stem] = questions.read(app.srcdir, path.stem)
     known = {chapter["name"] for chapter in course_map.read_chapters(app.srcdir).values()}
     env.changes = changes.read(app.srcdir)
     for slip in changes.slips(env.changes, known):
-        _log.warning("%s", slip, location=changes.HOME)
+        _log.warning("%s", slip, location=f"{changes.HOME}:")
 
 
 def _dress(app, pagename: str, templatename: str, context: dict, doctree) -> None:

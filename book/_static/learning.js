@@ -123,6 +123,7 @@
     const show = () => {
       const day = of(name).finished;
       button.textContent = day ? "Not finished after all" : "Mark this chapter as finished";
+      line.classList.toggle("hit", Boolean(day));
       said.textContent = day ? `Finished on ${inWords(day)}.` : "";
     };
     button.disabled = false;

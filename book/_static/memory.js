@@ -33,15 +33,21 @@ globalThis.memory = (() => {
 
   const parse = (text) => { try { return clean(JSON.parse(text)); } catch { return null; } };
 
+  /** Is what is stored by a later version of this script? Then it is not ours to change. */
+  const isLater = (text) => { try { return JSON.parse(text).version > VERSION; } catch { return false; } };
+
   function load() {
     if (here) return here;
-    try { return parse(localStorage.getItem(KEY)) ?? empty(); } catch { return empty(); }
+    try {
+      const text = localStorage.getItem(KEY);
+      if (isLater(text)) here = empty();
+      return here ?? parse(text) ?? empty();
+    } catch { return empty(); }
   }
 
   function save(all) {
     try {
-      if (here) throw here;
-      localStorage.setItem(KEY, JSON.stringify(all));
+      if (!here) localStorage.setItem(KEY, JSON.stringify(all));
     } catch { here = all; }
     dispatchEvent(new Event("progress"));
   }
@@ -84,5 +90,7 @@ globalThis.memory = (() => {
     }
   });
 
-  return { of, all: load, change, merge, parse, parts, today, inWords, clear: () => save(empty()), kept: () => !here };
+  const clear = () => save(empty());
+  const isKept = () => { save(load()); return !here; };
+  return { of, all: load, change, merge, clear, isKept, parse, parts, today, inWords };
 })();

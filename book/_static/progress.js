@@ -50,8 +50,8 @@
       const it = memory.of(row.dataset.chapter);
       const done = { guesses: Object.keys(it.guesses).length, quiz: it.right.length, exercises: it.done.length };
       for (const kind of Object.keys(sums)) share(row, kind, done[kind]).forEach((n, i) => { sums[kind][i] += n; });
-      row.querySelector(".read").textContent = it.read ? memory.inWords(it.read) : "not yet";
-      row.querySelector(".finished").textContent = it.finished ? "✓ finished" : "–";
+      row.querySelector(".read").textContent = it.read ? memory.inWords(it.read) : "–";
+      row.querySelector(".finished").textContent = it.finished ? "✓ finished" : "";
     }
     for (const [kind, [done, all]] of Object.entries(sums)) table.querySelector(`tfoot .${kind}`).textContent = `${done} of ${all}`;
   }
@@ -69,7 +69,7 @@
     const say = (words) => { box.querySelector("[role=status]").textContent = words; };
     fill(table);
     addEventListener("progress", () => fill(table));
-    if (!memory.kept()) say("This browser keeps nothing for this site, so your progress ends with the page.");
+    if (!memory.isKept()) say("This browser keeps nothing for this site, so your progress ends with the page.");
     on(".export", save);
     on(".import", () => file.click());
     on(".clear", () => dialog.showModal());
