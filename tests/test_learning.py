@@ -47,6 +47,10 @@ assert sum(visits) == 6
 ---
 It is six: the sum of $1 + 2 + 3$.
 ---
+assert len(visits) == 3
+---
+More on the same.
+---
 ## Where it stops
 
 A line of words, and a number: 0.43.
@@ -113,11 +117,12 @@ def write_chapter(root: Path, asked: dict | str = QUESTIONS) -> None:
     """A short notebook with a guess, an exercise and three questions, in the course's own book."""
     cells = []
     for number, source in enumerate(CHAPTER.split("\n---\n")):
-        kind = new_markdown_cell if source.startswith(("#", "It is")) else new_code_cell
+        kind = new_markdown_cell if source.startswith(("#", "It is", "More")) else new_code_cell
         cells.append(kind(source, id=f"cell{number:04}"))
     cells[1]["outputs"] = [new_output("execute_result", {"text/plain": "6"}, execution_count=1)]
-    cells[5]["outputs"] = [new_output("execute_result", {"text/plain": "3"}, execution_count=2)]
-    cells[8]["metadata"]["tags"] = ["solution", "hide-cell"]
+    cells[7]["outputs"] = [new_output("execute_result", {"text/plain": "3"}, execution_count=2)]
+    cells[10]["outputs"] = [new_output("execute_result", {"text/plain": "4"}, execution_count=3)]
+    cells[10]["metadata"]["tags"] = ["solution", "hide-cell"]
     python = {"name": "python3", "display_name": "Python 3", "language": "python"}
     (root / "notebooks").mkdir(exist_ok=True)
     about = {"kernelspec": python, "language_info": {"name": "python"}}
@@ -161,6 +166,7 @@ def one_sided() -> dict:
 SLIPS = {
     "no code cell has the id 'cell9999'": change("predict", 0, cell="cell9999"),
     "the cell 'cell0002' shows no output": change("predict", 0, cell="cell0002"),
+    "the cell 'cell0010' hides its output already": change("predict", 0, cell="cell0010"),
     "predict 1: has no `answer`": change("predict", 0, answer=None),
     "the answer 4 names no option: count from 1 to 3": change("predict", 0, answer=4),
     "the answer True names no option": change("predict", 0, answer=True),
@@ -371,6 +377,9 @@ def test_a_guess_opens_the_output_and_is_kept_after_a_reload(tab, site):
     output, told = tab.locator(".guess .cell_output"), tab.get_by_text("It is six")
     expect(output).to_be_hidden()
     expect(told).to_be_hidden()
+    expect(tab.get_by_text("sum(visits) == 6")).to_be_hidden()
+    expect(tab.get_by_text("len(visits) == 3")).to_be_hidden()
+    expect(tab.get_by_text("More on the same.")).to_be_visible()
     tab.get_by_role("button", name="5").click()
     for _ in range(2):
         expect(output).to_be_visible()

@@ -5,10 +5,9 @@ opens, judges and remembers. Guesses and questions stand in book/learning, hints
 """
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from functools import cache
-from itertools import chain, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 import changes
@@ -16,7 +15,7 @@ import course_map
 import jinja2
 import question_slips
 import questions
-from chapter_cells import headings, hints, plain, read_cells
+from chapter_cells import Cell, headings, hints, plain, read_cells
 from docutils import nodes
 from inline import inline
 from markupsafe import Markup
@@ -74,7 +73,7 @@ class Learn(SphinxTransform):
         text = _text(self.env, "guess.html", question=question, output=Markup(OUTPUT))
         before, after = (nodes.raw("", part, format="html") for part in text.split(OUTPUT))
         cell.replace(output, [before, output, after])
-        if told := list(_what_tells(cell)):
+        if told := _what_tells(cell, self.cells):
             waits = nodes.container("", classes=["waits"])
             _after(cell, waits)
             for node in told:
@@ -99,13 +98,18 @@ class Learn(SphinxTransform):
         sections[0].insert(sections[0].index(before), made)
 
 
-def _what_tells(cell: nodes.container) -> Iterator[nodes.Node]:
-    """What gives the answer away below a cell: more cells right after it, and the text up to the next one."""
-    follow = cell.parent.children[cell.parent.index(cell) + 1 :]
-    is_cell = lambda node: isinstance(node, nodes.container) and "cell_index" in node
-    is_text = lambda node: not isinstance(node, nodes.section) and not is_cell(node)
-    cells = list(takewhile(is_cell, follow))
-    return chain(cells, takewhile(is_text, follow[len(cells) :]))
+def _what_tells(box: nodes.container, cells: tuple[Cell, ...]) -> list[nodes.Node]:
+    """What gives the answer away below a cell: code right after it, the next paragraph, and its asserts."""
+    follow = box.parent.children[box.parent.index(box) + 1 :]
+    follow = list(takewhile(lambda node: not isinstance(node, nodes.section), follow))
+    code = list(takewhile(lambda node: "cell_index" in node, follow))
+    paragraph, more = follow[len(code) : len(code) + 1], follow[len(code) + 1 :]
+    return code + paragraph + list(takewhile(lambda node: _asserts(node, cells), more))
+
+
+def _asserts(node: nodes.Node, cells: tuple[Cell, ...]) -> bool:
+    cell = cells[node["cell_index"]] if "cell_index" in node else None
+    return cell is not None and "assert " in cell.source and not cell.shows
 
 
 def _after(node: nodes.Node, new: nodes.Node) -> None:

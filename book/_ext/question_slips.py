@@ -15,6 +15,7 @@ from math_core import LatexError
 PREDICT = ("cell", "ask", "options", "answer", "because")
 QUIZ = ("ask", "options", "answer", "number", "unit", "tolerance", "by", "because", "evidence", "section")
 CHOICE = ("options", "answer")
+HIDDEN = {"hide-cell", "hide-output", "remove-cell", "remove-output", "remove-input", "solution"}
 _SUMS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -64,6 +65,8 @@ def _predict(entry: dict, cells: tuple[Cell, ...]) -> Iterator[str]:
         yield f"no code cell has the id {cell!r}: copy one from the .ipynb, in quotes if it is all digits"
     elif cell and not known[cell].shows:
         yield f"the cell {cell!r} shows no output that could be guessed: take one that does"
+    elif cell and known[cell].tags & HIDDEN:
+        yield f"the cell {cell!r} hides its output already: take one without such a tag"
 
 
 def _quiz(entry: dict, cells: tuple[Cell, ...]) -> Iterator[str]:
