@@ -104,6 +104,7 @@ def notebook() -> NotebookNode:
 def write_book(root: Path) -> None:
     """The course's own configuration, look and reference pages around the specimen, not yet built."""
     shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(root / "book" / "learning")  # questions about notebooks that are not here
     glossary = root / "book" / "glossary.md"  # its links to chapters lead to the only one that is here
     linked = re.sub(r"notebooks/\w+\.ipynb", "notebooks/01_littles_law.ipynb", glossary.read_text("utf-8"))
     glossary.write_text(linked, encoding="utf-8")
