@@ -99,7 +99,7 @@ def facts(path: Path) -> dict:
     known = catalogue.chapter(path.stem)
     proof = record.verified(path)
     return of_notebook(path) | {
-        "reading": known.reading_min,
+        "reading": min(known.reading_min, known.takes_min),
         "takes": known.takes_min,
         "needs": [catalogue.chapter(name) for name in known.needs],
         "proof": proof | {"day": day(proof["date"])} if proof else {},
