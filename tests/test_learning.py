@@ -384,6 +384,8 @@ def test_a_guess_opens_the_output_and_is_kept_after_a_reload(tab, site):
     for _ in range(2):
         expect(output).to_be_visible()
         expect(told).to_be_visible()
+        expect(tab.get_by_text("sum(visits) == 6")).to_be_visible()
+        expect(tab.get_by_text("len(visits) == 3")).to_be_visible()
         expect(tab.locator(".guess [role=status]")).to_have_text("Not so. Answer: 6. 1 + 2 + 3 = 6.")
         expect(tab.get_by_role("button", name="5")).to_have_attribute("aria-pressed", "true")
         tab.reload()
@@ -513,7 +515,7 @@ def test_export_clear_and_import_bring_everything_back(tab, site, tmp_path):
     expect(row).to_contain_text("0 of 1")
     expect(tab.get_by_role("button", name="Clear")).to_be_focused()
     tab.locator("input[type=file]").set_input_files(tmp_path / "mine.json")
-    expect(tab.get_by_text("Added what the file knows of 1 chapter")).to_be_visible()
+    expect(tab.get_by_text("Added what the file knows of 1 chapter;")).to_be_visible()
     assert remembered(tab) == before
     expect(row).to_contain_text("1 of 3")
 
@@ -538,7 +540,7 @@ def test_an_import_takes_nothing_away_and_refuses_what_is_no_export(tab, site, t
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
         tab.locator("input[type=file]").set_input_files(tmp_path / name)
-        words = "Added what the file knows of 1 chapter" if name == "other.json" else "Nothing has changed"
+        words = "Added what the file knows of 1 chapter;" if name == "other.json" else "Nothing has changed"
         expect(tab.locator(".your-progress > [role=status]")).to_contain_text(words)
         after = remembered(tab)
     assert before["guesses"].items() <= after["guesses"].items() and after["guesses"]["0123abcd"]

@@ -17,6 +17,7 @@ BROWSER = [
     for name in (
         "book",
         "pages",
+        "learning",
         "stepper",
         "cluster",
         "catalogue",
