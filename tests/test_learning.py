@@ -299,6 +299,15 @@ def test_a_place_to_read_again_is_the_section_that_was_meant(name):
         assert chapter_cells.plain(heading.text.removesuffix("#")) == chapter_cells.plain(question.section)
 
 
+def test_every_heading_of_the_course_can_be_a_place_to_read_again():
+    marked = re.compile(r"<h[1-6]>(.*?)<a class=\"headerlink\"", re.DOTALL)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        text = (book.ensure() / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        shown = {BeautifulSoup(title, "html.parser").text for title in marked.findall(text)}
+        written = chapter_cells.headings(chapter_cells.read_cells(path))
+        assert set(map(chapter_cells.plain, written)) <= set(map(chapter_cells.plain, shown)), path.stem
+
+
 def test_the_questions_of_a_chapter_are_on_its_page_and_on_no_other():
     keys = {question.key for question in questions.read(ROOT, NAME).quiz}
     holders = [
@@ -386,7 +395,9 @@ def test_a_guess_opens_the_output_and_is_kept_after_a_reload(tab, site):
         expect(told).to_be_visible()
         expect(tab.get_by_text("sum(visits) == 6")).to_be_visible()
         expect(tab.get_by_text("len(visits) == 3")).to_be_visible()
-        expect(tab.locator(".guess [role=status]")).to_have_text("Not so. Answer: 6. 1 + 2 + 3 = 6.")
+        expect(tab.locator(".guess [role=status]")).to_have_text(
+            "Not so. Answer: 6. 1 + 2 + 3 = 6. What came out stands below."
+        )
         expect(tab.get_by_role("button", name="5")).to_have_attribute("aria-pressed", "true")
         tab.reload()
     expect(output).to_be_in_viewport()
@@ -397,7 +408,7 @@ def test_a_guess_is_made_once(tab, site):
     tab.goto(chapter(site))
     tab.get_by_role("button", name="6").click()
     tab.get_by_role("button", name="7").click(force=True)
-    expect(tab.locator(".guess [role=status]")).to_have_text("Right. 1 + 2 + 3 = 6.")
+    expect(tab.locator(".guess [role=status]")).to_contain_text("Right. 1 + 2 + 3 = 6.")
     assert list(remembered(tab)["guesses"].values()) == ["2"] or list(
         remembered(tab)["guesses"].values()
     ) == [2]
@@ -487,6 +498,16 @@ def test_a_finished_chapter_has_a_tick_in_words_and_leads_on_from_the_map(tab, s
     tab.goto(chapter(site))
     tab.get_by_role("button", name="Not finished after all").click()
     expect(tab.locator(".tick")).to_have_count(0)
+
+
+def test_two_tabs_know_of_each_other(tab, site):
+    other = tab.context.new_page()
+    tab.goto(chapter(site))
+    other.goto(chapter(site))
+    tab.get_by_role("button", name="6").click()
+    other.get_by_role("button", name="Mark this chapter as finished").click()
+    expect(tab.locator(".tick")).to_have_count(1)
+    assert remembered(tab)["finished"] and remembered(tab)["guesses"]
 
 
 def do_everything(tab: Page, site: str) -> None:

@@ -81,6 +81,7 @@ globalThis.memory = (() => {
   const inWords = (date) => new Date(`${date}T12:00`).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
   const parts = {}; // what to do with each kind of part, by its data-part
 
+  addEventListener("storage", ({ key }) => { if (key === KEY) dispatchEvent(new Event("progress")); }); // another tab
   document.documentElement.classList.add("learning");
   customElements.define("course-recall", class extends HTMLElement {
     connectedCallback() {
