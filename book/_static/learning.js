@@ -82,7 +82,10 @@
       solved();
     }
     form.querySelector("button").disabled = false;
-    form.oninput = () => { form.classList.remove("hit", "miss"); };
+    form.oninput = () => { // another answer: the verdict on the last one goes
+      form.classList.remove("hit", "miss");
+      say(form);
+    };
     form.onsubmit = (event) => {
       event.preventDefault();
       const verdict = judge(form, right);
