@@ -299,6 +299,15 @@ def test_a_place_to_read_again_is_the_section_that_was_meant(name):
         assert chapter_cells.plain(heading.text.removesuffix("#")) == chapter_cells.plain(question.section)
 
 
+def test_every_heading_of_the_course_can_be_a_place_to_read_again():
+    marked = re.compile(r"<h[1-6]>(.*?)<a class=\"headerlink\"", re.DOTALL)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        text = (book.ensure() / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        shown = {BeautifulSoup(title, "html.parser").text for title in marked.findall(text)}
+        written = chapter_cells.headings(chapter_cells.read_cells(path))
+        assert set(map(chapter_cells.plain, written)) <= set(map(chapter_cells.plain, shown)), path.stem
+
+
 def test_the_questions_of_a_chapter_are_on_its_page_and_on_no_other():
     keys = {question.key for question in questions.read(ROOT, NAME).quiz}
     holders = [
@@ -322,9 +331,11 @@ def test_your_progress_lists_every_chapter_with_what_there_is_to_do():
     assert [row["data-chapter"] for row in rows] == [
         path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
     ]
+    for row in rows:  # as many as its page lets a reader tick
+        text = (book.ensure() / "notebooks" / f"{row['data-chapter']}.html").read_text(encoding="utf-8")
+        assert row["data-exercises"] == str(text.count('data-part="done"')) != "0"
     first = questions.read(ROOT, NAME)
     assert (rows[0]["data-guesses"], rows[0]["data-quiz"]) == (str(len(first.predict)), str(len(first.quiz)))
-    assert rows[0]["data-exercises"] == "4"
 
 
 # A reader in a browser
@@ -384,7 +395,11 @@ def test_a_guess_opens_the_output_and_is_kept_after_a_reload(tab, site):
     for _ in range(2):
         expect(output).to_be_visible()
         expect(told).to_be_visible()
-        expect(tab.locator(".guess [role=status]")).to_have_text("Not so. Answer: 6. 1 + 2 + 3 = 6.")
+        expect(tab.get_by_text("sum(visits) == 6")).to_be_visible()
+        expect(tab.get_by_text("len(visits) == 3")).to_be_visible()
+        expect(tab.locator(".guess [role=status]")).to_have_text(
+            "Not so. Answer: 6. 1 + 2 + 3 = 6. What came out stands below."
+        )
         expect(tab.get_by_role("button", name="5")).to_have_attribute("aria-pressed", "true")
         tab.reload()
     expect(output).to_be_in_viewport()
@@ -395,7 +410,7 @@ def test_a_guess_is_made_once(tab, site):
     tab.goto(chapter(site))
     tab.get_by_role("button", name="6").click()
     tab.get_by_role("button", name="7").click(force=True)
-    expect(tab.locator(".guess [role=status]")).to_have_text("Right. 1 + 2 + 3 = 6.")
+    expect(tab.locator(".guess [role=status]")).to_contain_text("Right. 1 + 2 + 3 = 6.")
     assert list(remembered(tab)["guesses"].values()) == ["2"] or list(
         remembered(tab)["guesses"].values()
     ) == [2]
@@ -419,6 +434,10 @@ def test_a_wrong_answer_says_where_to_read_again_and_a_second_one_why(tab, site)
     expect(said).to_have_text("Not yet. Read again: Where it stops")
     form.get_by_role("button", name="Check").click()
     expect(said).to_contain_text("It never does.")
+    form.get_by_label("nowhere").check()
+    expect(said).to_be_empty()
+    form.get_by_label("here", exact=True).check()
+    form.get_by_role("button", name="Check").click()
     said.get_by_role("link").click()
     assert tab.url.endswith("#where-it-stops")
     expect(tab.locator(".score")).to_have_text("0 of 3 answered right")
@@ -487,6 +506,16 @@ def test_a_finished_chapter_has_a_tick_in_words_and_leads_on_from_the_map(tab, s
     expect(tab.locator(".tick")).to_have_count(0)
 
 
+def test_two_tabs_know_of_each_other(tab, site):
+    other = tab.context.new_page()
+    tab.goto(chapter(site))
+    other.goto(chapter(site))
+    tab.get_by_role("button", name="6").click()
+    other.get_by_role("button", name="Mark this chapter as finished").click()
+    expect(tab.locator(".tick")).to_have_count(1)
+    assert remembered(tab)["finished"] and remembered(tab)["guesses"]
+
+
 def do_everything(tab: Page, site: str) -> None:
     tab.goto(chapter(site))
     tab.get_by_role("button", name="6").click()
@@ -513,7 +542,7 @@ def test_export_clear_and_import_bring_everything_back(tab, site, tmp_path):
     expect(row).to_contain_text("0 of 1")
     expect(tab.get_by_role("button", name="Clear")).to_be_focused()
     tab.locator("input[type=file]").set_input_files(tmp_path / "mine.json")
-    expect(tab.get_by_text("Added what the file knows of 1 chapter")).to_be_visible()
+    expect(tab.get_by_text("Added what the file knows of 1 chapter;")).to_be_visible()
     assert remembered(tab) == before
     expect(row).to_contain_text("1 of 3")
 
@@ -538,7 +567,7 @@ def test_an_import_takes_nothing_away_and_refuses_what_is_no_export(tab, site, t
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
         tab.locator("input[type=file]").set_input_files(tmp_path / name)
-        words = "Added what the file knows of 1 chapter" if name == "other.json" else "Nothing has changed"
+        words = "Added what the file knows of 1 chapter;" if name == "other.json" else "Nothing has changed"
         expect(tab.locator(".your-progress > [role=status]")).to_contain_text(words)
         after = remembered(tab)
     assert before["guesses"].items() <= after["guesses"].items() and after["guesses"]["0123abcd"]

@@ -21,6 +21,7 @@ BROWSER = [
         "pages",
         "moving",
         "covers",
+        "learning",
         "stepper",
         "cluster",
         "catalogue",

@@ -90,11 +90,11 @@ class Learn(SphinxTransform):
     def _quiz(self, quiz: tuple[questions.Question, ...]) -> None:
         sections = list(self.document.findall(nodes.section))
         places = {plain(section[0].astext()): section["ids"][0] for section in sections}
-        text = {question.section: places[plain(question.section)] for question in quiz}
+        again = {question.section: places[plain(question.section)] for question in quiz}
         made = nodes.section("", nodes.title("", "Check yourself"), ids=["check-yourself"])
-        made += _made(self.env, "quiz.html", quiz=quiz, places=text)
-        chapters = [section for section in sections[0].children if isinstance(section, nodes.section)]
-        before = next((each for each in chapters if each[0].astext() == LAST), chapters[-1])
+        made += _made(self.env, "quiz.html", quiz=quiz, places=again)
+        largest = [section for section in sections[0].children if isinstance(section, nodes.section)]
+        before = next((each for each in largest if each[0].astext() == LAST), largest[-1])
         sections[0].insert(sections[0].index(before), made)
 
 

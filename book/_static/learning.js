@@ -38,7 +38,8 @@
         button.classList.toggle("right", i + 1 === Number(right));
       });
       const [answer, why] = box.querySelector(".because").children;
-      say(box, strong(hit ? "Right." : "Not so."), " ", ...(hit ? [] : [...copy(answer), " "]), ...copy(why));
+      const aside = Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: " What came out stands below." });
+      say(box, strong(hit ? "Right." : "Not so."), " ", ...(hit ? [] : [...copy(answer), " "]), ...copy(why), aside);
       box.classList.add("guessed", hit ? "hit" : "miss");
       box.querySelector("details").open = true;
     };
@@ -81,7 +82,10 @@
       solved();
     }
     form.querySelector("button").disabled = false;
-    form.oninput = () => { form.classList.remove("hit", "miss"); };
+    form.oninput = () => { // another answer: the verdict on the last one goes
+      form.classList.remove("hit", "miss");
+      say(form);
+    };
     form.onsubmit = (event) => {
       event.preventDefault();
       const verdict = judge(form, right);

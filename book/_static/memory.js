@@ -12,7 +12,7 @@ globalThis.memory = (() => {
 
   const empty = () => ({ version: VERSION, last: "", chapters: {} });
   const unread = () => ({ read: "", seen: "", finished: "", guesses: {}, right: [], done: [] });
-  const day = (value) => (DAY.test(value) ? value : "");
+  const day = (value) => (DAY.test(value) ? String(value) : "");
   const list = (values, like) => [...new Set(Array.isArray(values) ? values.map(String) : [])].filter((one) => like.test(one));
 
   /** Only what has our shape; null where there is none of it, as in a file of something else. */
@@ -81,6 +81,7 @@ globalThis.memory = (() => {
   const inWords = (date) => new Date(`${date}T12:00`).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
   const parts = {}; // what to do with each kind of part, by its data-part
 
+  addEventListener("storage", ({ key }) => { if (key === KEY) dispatchEvent(new Event("progress")); }); // another tab
   document.documentElement.classList.add("learning");
   customElements.define("course-recall", class extends HTMLElement {
     connectedCallback() {

@@ -77,7 +77,7 @@
       const other = memory.parse(await file.files[0].text());
       if (other) memory.merge(other);
       const count = Object.keys(other?.chapters ?? {}).length;
-      say(other ? `Added what the file knows of ${count} chapters; nothing was taken away.` : "This is no file that was exported here. Nothing has changed.");
+      say(other ? `Added what the file knows of ${count} chapter${count === 1 ? "" : "s"}; nothing was taken away.` : "This is no file that was exported here. Nothing has changed.");
       file.value = "";
     };
     dialog.onclose = () => {
