@@ -66,10 +66,9 @@ def pages() -> dict[str, str]:
 
 
 def _page(where: str, title: str, covers: list[str]) -> str:
-    style = (STATIC / "course.css").read_text(encoding="utf-8")
     pictures = [(COVERS / f"{name}.svg").read_text(encoding="utf-8") for name in covers]
     return PAGE.format(
-        colours=re.search(r"^:root body \{.*?^\}", style, re.DOTALL | re.MULTILINE)[0],
+        colours=_light("".join([PAGE, *pictures])),
         columns=1 if len(covers) == 1 else 2 if len(covers) == 4 else 3,
         side=0 if len(covers) == 1 else 24,
         size=76 if len(title) < 30 else 54,
@@ -78,6 +77,14 @@ def _page(where: str, title: str, covers: list[str]) -> str:
         title=escape(title),
         mark=_mark(),
     )
+
+
+def _light(drawn: str) -> str:
+    """The light colours that a drawing uses, as a rule of style; others may change without new cards."""
+    style = (STATIC / "course.css").read_text(encoding="utf-8")
+    used = set(re.findall(r"var\((--[\w-]+)", drawn))
+    pairs = re.findall(r"(--[\w-]+): light-dark\((#\w{6}), #\w{6}\)", style)
+    return "body { " + " ".join(f"{name}: {light};" for name, light in sorted(pairs) if name in used) + " }"
 
 
 def _mark() -> str:
