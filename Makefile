@@ -29,10 +29,13 @@ frameworks:      ## Build what chapter 12 compares, and measure    ARGS="spade c
 lint:            ## Check style, also inside notebooks
 	@$(COURSE) test lint
 
+covers:          ## Draw the chapters' covers and cards anew      ARGS="03 20"
+	@$(COURSE) covers $(ARGS)
+
 corpus:          ## Freeze the course's prose for its search anew
 	@$(COURSE) corpus $(ARGS)
 
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve bench frameworks lint corpus lock
+.PHONY: help learn test run book serve bench frameworks lint covers corpus lock

@@ -7,7 +7,7 @@ from random import Random
 from coursekit.chapters import chapter
 from coursekit.frameworks import FRAMEWORKS, recorded
 from coursekit.world import World
-from tools.covers.canvas import BOLD, HEIGHT, MARGIN, THIN, WIDTH, Canvas, across
+from tools.drawings.canvas import BOLD, HEIGHT, MARGIN, THIN, WIDTH, Canvas, across
 
 
 def agent_frameworks() -> Canvas:

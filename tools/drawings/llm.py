@@ -7,7 +7,7 @@ import numpy as np
 
 from coursekit import corpus, embeddings, prices, retrieval
 from coursekit.chapters import chapter
-from tools.covers.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, Point, across
+from tools.drawings.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, Point, across
 
 
 def llm_map() -> Canvas:

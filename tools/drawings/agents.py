@@ -8,7 +8,7 @@ from coursekit import wire
 from coursekit.acl import Message, write
 from coursekit.chapters import chapter
 from coursekit.warehouse import Warehouse
-from tools.covers.canvas import BOLD, MARGIN, PEN, THIN, WIDTH, Canvas, across
+from tools.drawings.canvas import BOLD, MARGIN, PEN, THIN, WIDTH, Canvas, across
 
 
 def what_is_an_agent() -> Canvas:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from coursekit import catalogue, response_plan, valkey, web
 from coursekit.chapters import chapter
 from coursekit.desk import Desk
-from tools.covers.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, across
+from tools.drawings.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, across
 
 
 def agent_development_map() -> Canvas:
