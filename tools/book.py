@@ -17,7 +17,15 @@ from pathlib import Path
 
 from tools.project import ROOT
 
-SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
+SOURCES = (
+    "_config.yml",
+    "_toc.yml",
+    "requirements.txt",
+    "index.md",
+    "book/**/*",
+    "notebooks/*.ipynb",
+    "coursekit/data/catalogue.json",
+)
 OPTIONS = ("-W", "-n", "--keep-going", "-q")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL): ")
