@@ -31,6 +31,7 @@ lint:            ## Check style, also inside notebooks
 
 covers:          ## Draw the chapters' covers and cards anew      ARGS="03 20"
 	@$(COURSE) covers $(ARGS)
+.PHONY: covers
 
 corpus:          ## Freeze the course's prose for its search anew
 	@$(COURSE) corpus $(ARGS)
@@ -38,4 +39,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve bench frameworks lint covers corpus lock
+.PHONY: help learn test run book serve bench frameworks lint corpus lock

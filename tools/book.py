@@ -17,15 +17,7 @@ from pathlib import Path
 
 from tools.project import ROOT
 
-SOURCES = (
-    "_config.yml",
-    "_toc.yml",
-    "requirements.txt",
-    "index.md",
-    "book/**/*",
-    "notebooks/*.ipynb",
-    "coursekit/data/catalogue.json",
-)
+SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
 OPTIONS = ("-W", "-n", "--keep-going", "-q")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL): ")
