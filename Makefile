@@ -35,6 +35,10 @@ frameworks:      ## Build what chapter 12 compares, and measure    ARGS="spade c
 lint:            ## Check style, also inside notebooks
 	@$(COURSE) test lint
 
+covers:          ## Draw the chapters' covers and cards anew      ARGS="03 20"
+	@$(COURSE) covers $(ARGS)
+.PHONY: covers
+
 corpus:          ## Freeze the course's prose for its search anew
 	@$(COURSE) corpus $(ARGS)
 

@@ -18,7 +18,7 @@ from test_book import CHAPTERS, PAGES, SITE, meta, page
 from test_pages import NARROW, WIDE, serve_book
 
 from tools import book, covers
-from tools.covers import canvas, cards
+from tools.drawings import canvas, cards
 from tools.project import ROOT
 
 FILES = sorted(covers.HOME.glob("*.svg"))
@@ -65,7 +65,7 @@ def test_each_chapter_and_the_front_page_have_a_cover_and_no_other_file_lies_the
 
 @pytest.mark.parametrize("name", CHEAP)
 def test_a_cover_drawn_anew_is_the_one_that_is_stored(name):
-    said = f"the chapter has moved on: python -m tools.covers {name[:2]}"
+    said = f"the chapter has moved on: make covers ARGS={name[:2]}"
     assert covers.draw(name).svg() == TEXTS[name], said
 
 
@@ -108,7 +108,7 @@ def test_each_card_shows_its_page_as_it_is_now():
     pages = cards.pages()
     assert sorted(path.stem for path in cards.HOME.glob("*.png")) == sorted(pages)
     stale = [name for name, html in pages.items() if not cards.is_fresh(cards.HOME / f"{name}.png", html)]
-    assert stale == [], "python -m tools.covers"
+    assert stale == [], "make covers"
     assert cards.is_fresh(cards.ICON, cards.icon_page())
 
 
@@ -118,6 +118,13 @@ def test_cards_have_the_size_that_is_shared_and_are_small():
     assert Image.open(cards.ICON).size == (180, 180)
     sizes = [path.stat().st_size for path in files]
     assert max(sizes) < HEAVIEST_CARD and sum(sizes) < ALL_CARDS
+
+
+def test_few_colours_are_enough_for_a_card_and_its_grounds_are_those_of_the_page():
+    for path in cards.HOME.glob("*.png"):
+        picture = Image.open(path).convert("RGB")
+        corners = [f"#{bytes(picture.getpixel(spot)).hex()}" for spot in ((2, 2), (2, 627))]
+        assert corners == [LIGHT["--color-background-secondary"], LIGHT["--color-background-primary"]]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -155,9 +162,7 @@ def test_the_front_page_with_all_covers_is_lighter_than_a_photograph(site):
 
 def test_a_notebook_without_a_cover_stops_the_build_in_one_line_that_says_how_to_draw_one(tmp_path):
     app, env = SimpleNamespace(srcdir=tmp_path), SimpleNamespace(found_docs={"index", "notebooks/22_new"})
-    with pytest.raises(
-        ExtensionError, match=r"^notebooks/22_new has no cover: .*python -m tools.covers 22_new"
-    ):
+    with pytest.raises(ExtensionError, match=r"^notebooks/22_new has no cover: .*make covers ARGS=22_new"):
         extension._check(app, env)
 
 

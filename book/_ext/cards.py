@@ -1,6 +1,6 @@
 """What a shared link shows: the card of the chapter, of its part, or of the course, and a sentence about it.
 
-`python -m tools.covers` makes the PNGs; they are copied as they are. The tags themselves are written by
+`make covers` makes the PNGs; they are copied as they are. The tags themselves are written by
 sphinxext-opengraph, which reads a page's own fields first.
 """
 

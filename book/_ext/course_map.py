@@ -5,7 +5,6 @@ _toc.yml; until then it is announced as planned and linked from nowhere.
 """
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 import covers
@@ -16,6 +15,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 HOME = "book/chapters.yml"
+FACTS = "coursekit/data/catalogue.json"
 
 
 def read_parts(source: Path) -> list[dict]:
@@ -34,10 +34,11 @@ def read_chapters(source: Path) -> dict[str, dict]:
     return {chapter["page"]: chapter for part in read_parts(source) for chapter in part["chapters"]}
 
 
-def _minutes() -> dict[str, int]:
-    """How long each finished chapter takes, as its first cell says."""
-    listed = files("coursekit") / "data" / "catalogue.json"
-    return {one["name"]: one["takes_min"] for one in json.loads(listed.read_text(encoding="utf-8"))}
+def _minutes(source: Path) -> dict[str, int]:
+    """How long each finished chapter takes, as its first cell says; nothing in a book without the course."""
+    facts = Path(source) / FACTS
+    listed = json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else []
+    return {one["name"]: one["takes_min"] for one in listed}
 
 
 class Chapters(SphinxDirective):
@@ -63,7 +64,7 @@ class Chapters(SphinxDirective):
             head += nodes.strong("", chapter["title"])
             head += nodes.inline("", "planned", classes=["planned"])
         about = [nodes.paragraph("", chapter["promise"])]
-        if minutes := _minutes().get(chapter["name"]):
+        if minutes := _minutes(self.env.srcdir).get(chapter["name"]):
             about.append(nodes.paragraph("", f"{minutes} minutes", classes=["takes"]))
         return nodes.list_item("", picture, head, *about)
 

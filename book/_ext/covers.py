@@ -1,6 +1,6 @@
 """The cover of each chapter above its title, and small in the lists of chapters: drawn into the page itself.
 
-The files are made by `python -m tools.covers` and named as their notebooks. Inside the page they take the
+The files are made by `make covers` and named as their notebooks. Inside the page they take the
 colours of the theme, whoever chose it, and load with it; all 21 together weigh less than one photograph.
 """
 
@@ -40,7 +40,7 @@ def _check(app, env) -> None:
         name = page.removeprefix("notebooks/")
         if not path(app.srcdir, name).exists():
             raise ExtensionError(
-                f"{page} has no cover: draw one in tools/covers, then python -m tools.covers {name}"
+                f"{page} has no cover: draw one in tools/drawings, then make covers ARGS={name}"
             )
 
 

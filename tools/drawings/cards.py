@@ -23,7 +23,7 @@ COVERS = ROOT / "book" / "covers"
 STATIC = ROOT / "book" / "_static"
 ICON = STATIC / "touch-icon.png"  # on the first screen of a telephone
 SIZE, ICON_SIZE = {"width": 1200, "height": 630}, {"width": 180, "height": 180}
-COLOURS = 128
+GROUNDS, BETWEEN = ("#ffffff", "#f6f8fa"), 8
 MADE_FROM = "made-from"  # the name of the checksum in the PNG
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>
@@ -66,10 +66,9 @@ def pages() -> dict[str, str]:
 
 
 def _page(where: str, title: str, covers: list[str]) -> str:
-    style = (STATIC / "course.css").read_text(encoding="utf-8")
     pictures = [(COVERS / f"{name}.svg").read_text(encoding="utf-8") for name in covers]
     return PAGE.format(
-        colours=re.search(r"^:root body \{.*?^\}", style, re.DOTALL | re.MULTILINE)[0],
+        colours=_light("".join([PAGE, *pictures])),
         columns=1 if len(covers) == 1 else 2 if len(covers) == 4 else 3,
         side=0 if len(covers) == 1 else 24,
         size=76 if len(title) < 30 else 54,
@@ -78,6 +77,14 @@ def _page(where: str, title: str, covers: list[str]) -> str:
         title=escape(title),
         mark=_mark(),
     )
+
+
+def _light(drawn: str) -> str:
+    """The light colours that a drawing uses, as a rule of style; others may change without new cards."""
+    style = (STATIC / "course.css").read_text(encoding="utf-8")
+    used = set(re.findall(r"var\((--[\w-]+)", drawn))
+    pairs = re.findall(r"(--[\w-]+): light-dark\((#\w{6}), #\w{6}\)", style)
+    return "body { " + " ".join(f"{name}: {light};" for name, light in sorted(pairs) if name in used) + " }"
 
 
 def _mark() -> str:
@@ -100,16 +107,29 @@ def is_fresh(path: Path, page: str) -> bool:
 
 
 def pack(picture: bytes, page: str) -> bytes:
-    """Few colours, the checksum, nothing else."""
+    """The colours of the page and what lies between them and its grounds, the checksum, nothing else."""
     few = (
         Image.open(io.BytesIO(picture))
         .convert("RGB")
-        .quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        .quantize(palette=_palette(page), dither=Image.Dither.NONE)
     )
     note, packed = PngImagePlugin.PngInfo(), io.BytesIO()
     note.add_text(MADE_FROM, checksum(page))
     few.save(packed, "PNG", optimize=True, pnginfo=note)
     return packed.getvalue()
+
+
+def _palette(page: str) -> Image.Image:
+    """The grounds, each colour of the page, and a few steps from it to each ground, for smooth edges."""
+    rgb = lambda colour: tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    mix = lambda one, other, share: tuple(round(a + share * (b - a)) for a, b in zip(one, other, strict=True))
+    near = lambda one, other: max(abs(a - b) for a, b in zip(one, other, strict=True)) < 14
+    grounds, colours = [*map(rgb, GROUNDS)], [rgb(one) for one in sorted(set(re.findall(r"#\w{6}", page)))]
+    steps = [mix(one, to, step / BETWEEN) for step in range(BETWEEN) for to in grounds for one in colours]
+    clear = [one for one in dict.fromkeys(steps) if not any(near(one, ground) for ground in grounds)]
+    few = Image.new("P", (1, 1))
+    few.putpalette([part for colour in [*grounds, *clear][:256] for part in colour])
+    return few
 
 
 def main() -> int:

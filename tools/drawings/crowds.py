@@ -7,7 +7,7 @@ from random import Random
 from coursekit.chapters import chapter
 from coursekit.frameworks import FRAMEWORKS, recorded
 from coursekit.world import World
-from tools.covers.canvas import BOLD, HEIGHT, MARGIN, THIN, WIDTH, Canvas, across
+from tools.drawings.canvas import BOLD, HEIGHT, MARGIN, THIN, WIDTH, Canvas, across
 
 
 def agent_frameworks() -> Canvas:
@@ -50,9 +50,11 @@ def multi_agent_systems() -> Canvas:
             lines.append(((x(place), y(number)), (x(end), y(number))))
             if place + hops > 32:
                 rest.append(((x(0), y(number)), (x(place + hops - 32), y(number))))
-    canvas.lines("measured", lines + rest, width=4)
+    canvas.lines("measured", lines + rest, width=5)
     canvas.lines("second", whole, width=BOLD)
-    canvas.dots("measured", [(x(place), y(number)) for place, number in enumerate(ring) if number != leader])
+    canvas.dots(
+        "measured", [(x(place), y(number)) for place, number in enumerate(ring) if number != leader], size=18
+    )
     canvas.dots("second", [(x(ring.index(leader)), y(leader))], size=34)
     return canvas
 

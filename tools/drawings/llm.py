@@ -7,7 +7,7 @@ import numpy as np
 
 from coursekit import corpus, embeddings, prices, retrieval
 from coursekit.chapters import chapter
-from tools.covers.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, Point, across
+from tools.drawings.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, Point, across
 
 
 def llm_map() -> Canvas:
@@ -110,7 +110,7 @@ def llm_production() -> Canvas:
         "An hour of traffic: stacked squares are the servers that an autoscaler set, a line what was "
         "needed each minute; where the line is above the stack, at the dots, somebody waits."
     )
-    step, tall = (WIDTH - 2 * MARGIN) / 60, 25
+    step, tall = (WIDTH - 2 * MARGIN) / 60, 23
     floor = HEIGHT - MARGIN
     squares, asked, short = [], [], []
     for minute in range(60):

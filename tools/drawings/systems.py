@@ -5,7 +5,7 @@ from itertools import pairwise
 from random import Random
 
 from coursekit.chapters import chapter
-from tools.covers.canvas import HEIGHT, MARGIN, PEN, THIN, WIDTH, Box, Canvas, Point, across
+from tools.drawings.canvas import HEIGHT, MARGIN, PEN, THIN, WIDTH, Box, Canvas, Point, across
 
 
 def littles_law() -> Canvas:

@@ -8,14 +8,14 @@ from coursekit import wire
 from coursekit.acl import Message, write
 from coursekit.chapters import chapter
 from coursekit.warehouse import Warehouse
-from tools.covers.canvas import BOLD, MARGIN, PEN, THIN, WIDTH, Canvas, across
+from tools.drawings.canvas import BOLD, MARGIN, PEN, THIN, WIDTH, Canvas, across
 
 
 def what_is_an_agent() -> Canvas:
     """Four programs in the same hall: where each went, and what it brought to the docks."""
     agents = chapter("08_what_is_an_agent")
     programs = [lambda world, act=act: act for act in agents.PROGRAMS.values()]
-    cell, gap = 21, 38
+    cell, gap = 22, 21.25
     canvas = Canvas(
         "The same warehouse four times: two programs never leave their corner, a timetable goes its round, "
         "and an agent goes where the orders are; dots below are parcels delivered."
@@ -25,17 +25,18 @@ def what_is_an_agent() -> Canvas:
         world.robots["r1"].cell = world.docks[0]
         act, perceived = make(world), world.percepts()["r1"]
         left, trail = MARGIN + number * (12 * cell + gap), [world.docks[0]]
-        at = lambda spot, left=left: (left + cell * (spot[1] + 0.5), 52 + cell * (spot[0] + 0.5))
+        at = lambda spot, left=left: (left + cell * (spot[1] + 0.5), 48 + cell * (spot[0] + 0.5))
         for _ in range(300):
             perceived = world.step({"r1": act(perceived)})["r1"]
             trail.append(perceived.cell)
         ways = {tuple(sorted(pair)) for pair in itertools.pairwise(trail) if pair[0] != pair[1]}
         shelves = [(r, c) for r in range(7) for c in range(12) if (r, c) not in world.floor]
-        canvas.boxes("faint", [(left + cell * c + 1.5, 52 + cell * r + 1.5, 18, 18) for r, c in shelves])
-        canvas.lines("measured", [(at(a), at(b)) for a, b in sorted(ways)])
-        canvas.dots("ink", [at(trail[-1])], size=22)
+        canvas.frames("faint", [(left - 3, 45, 12 * cell + 6, 7 * cell + 6)])
+        canvas.boxes("faint", [(left + cell * c + 2, 48 + cell * r + 2, 18, 18) for r, c in shelves])
+        canvas.lines("measured", [(at(a), at(b)) for a, b in sorted(ways)], width=8)
+        canvas.dots("ink", [at(trail[-1])], size=26)
         brought = int(world.score()["delivered"])
-        spots = [(left + cell * (0.5 + n % 12), 242 + cell * (n // 12)) for n in range(brought)]
+        spots = [(left + cell * (0.5 + n % 12), 244 + cell * (n // 12)) for n in range(brought)]
         canvas.dots("second", spots)
     return canvas
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from coursekit import catalogue, response_plan, valkey, web
 from coursekit.chapters import chapter
 from coursekit.desk import Desk
-from tools.covers.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, across
+from tools.drawings.canvas import BOLD, HEIGHT, MARGIN, PEN, THIN, WIDTH, Canvas, across
 
 
 def agent_development_map() -> Canvas:
@@ -76,10 +76,10 @@ def concept_to_production() -> Canvas:
         effects = [(1080 + 27 * n, y) for n in range(row["tickets"] + row["messages"])]
         (twice if hurt else once).extend(effects)
     assert (len(again), len(rows)) == (2, 15)
-    canvas.lines("theory", first, width=5)
-    canvas.lines("second", second, width=5)
-    canvas.lines("alarm", again, width=5)
-    canvas.dots("ink", [end for _, end in first], size=12)
+    canvas.lines("theory", first)
+    canvas.lines("second", second)
+    canvas.lines("alarm", again)
+    canvas.dots("ink", [end for _, end in first], size=14)
     canvas.dots("second", once, size=13)
     canvas.dots("alarm", twice, size=18)
     return canvas

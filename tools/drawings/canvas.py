@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 WIDTH, HEIGHT, MARGIN = 1200, 320, 40
-THIN, PEN, BOLD = 3, 6, 10  # the widths of all lines
+THIN, PEN, BOLD = 4, 6, 10  # the widths of all lines
 
 INK = {  # role: as a page sees it, with a fallback for a file that stands alone
     "ink": "currentColor",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from coursekit.chapters import chapter
-from tools.covers.canvas import HEIGHT, THIN, Box, Canvas
+from tools.drawings.canvas import HEIGHT, THIN, Box, Canvas
 
 STAYS = [(0, 3), (1, 5), (2, 8), (5, 8), (6, 10)]  # came in, went out; in seconds
 COLOURS = ("measured", "second", "fourth", "third", "alarm")
