@@ -15,10 +15,11 @@ from course_map import read_parts
 from docutils import nodes
 from pagefind.index import PagefindIndex
 from sphinx.addnodes import glossary, toctree
+from terms import read_names
 
 FOLDER = "pagefind"  # inside the book
 NEEDED = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json", "wasm.en.pagefind")
-SILENT = (nodes.literal_block, nodes.raw, nodes.image, nodes.math_block, nodes.comment, toctree, glossary)
+SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math_block, nodes.comment, toctree)
 BLOCKS = (nodes.paragraph, nodes.term, nodes.entry, nodes.rubric, nodes.attribution)
 OF_SPHINX = ("searchtools.js", "language_data.js", "sphinx_highlight.js")  # now without a reader
 
@@ -35,20 +36,19 @@ def parts_of_pages(source: Path) -> dict[str, str]:
 def text_of(node: nodes.Node) -> Iterator[str]:
     """The paragraphs below `node` in reading order, without those of its sections, code and outputs."""
     for child in node.children:
-        if isinstance(child, (*SILENT, nodes.section, nodes.title)) or "cell" in getattr(child, "attributes", {}).get("classes", ()):
-            continue
         if isinstance(child, BLOCKS):
             yield child.astext()
-        elif isinstance(child, nodes.Element):
+        elif isinstance(child, nodes.Element) and not isinstance(child, SILENT) and "cell" not in child["classes"]:
             yield from text_of(child)
 
 
 def entry(url: str, title: str, text: list[str], about: dict[str, str]) -> tuple[str, str]:
     """An address and the page that Pagefind reads for it; `about`: page, part, kind."""
-    facts = "".join(f'<i data-pagefind-meta="{name}:{escape(value)}"></i>' for name, value in about.items())
+    said = {"title": title, **about}
+    facts = "".join(f'<i data-pagefind-meta="{name}:{escape(value)}"></i>' for name, value in said.items())
     part = f'<i data-pagefind-filter="part:{escape(about["part"])}"></i>'
     body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text)
-    return url, f'<html lang="en"><body><h1>{escape(title)}</h1>{body}{facts}{part}</body></html>'
+    return url, f'<html lang="en"><body>{body}{facts}{part}</body></html>'
 
 
 def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -59,13 +59,14 @@ def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterat
         yield entry(address, title, list(text_of(section)), about | {"kind": "section" if depth else "page"})
 
 
-def terms(doctree: nodes.document, url: str) -> Iterator[tuple[str, str]]:
-    """One entry for each term of the glossary."""
+def terms(doctree: nodes.document, url: str, also: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """One entry for each term of the glossary; `also`: other words by which a term is found."""
     about = {"page": "Glossary", "part": "Glossary", "kind": "term"}
     for item in doctree.findall(nodes.definition_list_item):
-        names = [term for term in item.children if isinstance(term, nodes.term)]
-        title = ", ".join(name.astext() for name in names)
-        yield entry(f"{url}#{names[0]['ids'][0]}", title, [item.children[-1].astext()], about)
+        name, meaning = item.next_node(nodes.term), item.next_node(nodes.definition)
+        title = name.astext()
+        more = {"also": ", ".join(also[title])} if title in also else {}
+        yield entry(f"{url}#{name['ids'][0]}", title, [meaning.astext()], about | more)
 
 
 def _collect(app, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -74,7 +75,8 @@ def _collect(app, pagename: str, templatename: str, context: dict, doctree) -> N
     url = app.builder.get_target_uri(pagename)
     title = app.env.titles[pagename].astext()
     if next(doctree.findall(glossary), None):
-        app.found += terms(doctree, url)
+        names = read_names(app.srcdir)
+        app.found += terms(doctree, url, {**names["also"], **names["found_by"]})
     else:
         part = parts_of_pages(app.srcdir).get(pagename, "Reference")
         app.found += sections(doctree, url, {"page": title, "part": part})
@@ -98,13 +100,24 @@ def _write(app, error: Exception | None) -> None:
         shutil.rmtree(folder / "playground", ignore_errors=True)
 
 
+def _search_page(app) -> Iterator[tuple[str, dict, str]]:
+    """search.html, with every concept for readers without JavaScript."""
+    objects = app.env.get_domain("std").objects
+    concepts = sorted((name, anchor) for (kind, name), (_, anchor) in objects.items() if kind == "term")
+    app.add_js_file("results.js", type="module")
+    app.add_css_file("search.css")
+    yield "search", {"concepts": sorted(concepts, key=lambda one: one[0].lower())}, "search.html"
+
+
 def _begin(app) -> None:
     app.found = []
     app.builder.search = False  # Sphinx's own
+    app.add_js_file("search.js", type="module")
 
 
 def setup(app) -> dict:
     app.connect("builder-inited", _begin)
     app.connect("html-page-context", _collect)
+    app.connect("html-collect-pages", _search_page)
     app.connect("build-finished", _write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

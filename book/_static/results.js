@@ -1,0 +1,181 @@
+// Asks Pagefind's index and shows what it found: sections and terms, under their chapters, best first.
+// One view, used twice: in the dialog that search.js opens, and on search.html.
+
+const PARTS = ["Systems", "LLM engineering", "Agents", "Agent development", "Glossary"];
+const LOADED = 24; // entries that are read of what was found, best first
+const CHAPTERS = 8, SECTIONS = 3; // that are shown, and sections of each
+const PAUSE = 60; // ms after a key
+const RANKING = { termSimilarity: 6, pageLength: 0.5, termFrequency: 0.8, metaWeights: { title: 6 } };
+
+const make = (tag, props = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), props);
+  element.append(...children);
+  return element;
+};
+
+let engine; // a promise of Pagefind, once somebody asked
+
+function load(root) {
+  engine ??= import(new URL("pagefind/pagefind.js", root)).then(async (pagefind) => {
+    await pagefind.options({ baseUrl: root.pathname, excerptLength: 24, ranking: RANKING });
+    await pagefind.init();
+    return pagefind;
+  });
+  engine.catch(() => { engine = undefined; });
+  return engine;
+}
+
+const wordsOf = (text) => text.toLowerCase().normalize().replaceAll("’", "'").split(/[^\p{L}\p{N}']+/u).filter(Boolean);
+
+/** Entries by id with their scores: those with all words, and when there are few, those with some of them. */
+async function search(pagefind, asked, part) {
+  const options = part ? { filters: { part } } : {};
+  const found = new Map((await pagefind.search(asked, options)).results.map((it) => [it.id, it]));
+  const words = wordsOf(asked).filter((word) => word.length > 2);
+  if (found.size >= 3 || words.length < 2) return [...found.values()];
+  const partly = new Map();
+  for (const word of words) {
+    for (const it of (await pagefind.search(word, options)).results) {
+      if (found.has(it.id)) continue;
+      const known = partly.get(it.id) ?? { it, score: 0, words: 0 };
+      partly.set(it.id, { it, score: known.score + Math.log1p(it.score), words: known.words + 1 });
+    }
+  }
+  const some = [...partly.values()].sort((one, other) => other.words - one.words || other.score - one.score);
+  return [...found.values(), ...some.map(({ it }) => it)];
+}
+
+/** Pagefind answers an unknown word with what begins like it: is more than the beginning the same? */
+function answers(entry, asked) {
+  const marked = [...entry.excerpt.matchAll(/<mark>(.*?)<\/mark>/g)].flatMap(([, text]) => wordsOf(text));
+  const title = wordsOf(entry.meta.title);
+  return wordsOf(asked).some((word) => {
+    const start = word.slice(0, Math.max(3, Math.ceil(word.length * 0.6)));
+    return [...marked, ...title].some((other) => other.startsWith(start) || (other.length > 2 && word === other));
+  });
+}
+
+/** What was found for these words, as chapters with their sections. */
+export async function find(root, asked, part = "") {
+  const pagefind = await load(root);
+  const found = await search(pagefind, asked, part);
+  const read = await Promise.all(found.slice(0, LOADED).map((it) => it.data()));
+  const chapters = new Map();
+  for (const entry of read.filter((one) => answers(one, asked))) {
+    const page = chapters.get(entry.meta.page) ?? { title: entry.meta.page, part: entry.meta.part, entries: [] };
+    page.entries.push({ url: entry.url, title: entry.meta.title, kind: entry.meta.kind, excerpt: entry.excerpt });
+    chapters.set(entry.meta.page, page);
+  }
+  return [...chapters.values()].slice(0, CHAPTERS);
+}
+
+const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
+
+/** An excerpt with its `<mark>`s, made of text. */
+const marked = (excerpt) => excerpt.split(/<\/?mark>/).map((piece, i) => (i % 2 ? make("mark", {}, plain(piece)) : plain(piece)));
+
+function drawChapter(chapter) {
+  const items = chapter.entries.slice(0, SECTIONS).map((entry) => {
+    const named = entry.kind === "page" ? "From the beginning" : entry.title;
+    const link = make("a", { href: entry.url }, make("strong", {}, named), make("span", {}, ...marked(entry.excerpt)));
+    return make("li", {}, link);
+  });
+  const head = make("h3", {}, chapter.title);
+  if (chapter.part !== chapter.title) head.append(" ", make("small", {}, chapter.part));
+  return make("section", {}, head, make("ul", {}, ...items));
+}
+
+let views = 0;
+
+/** The search as one element: a box to type in, the parts to choose from, what was found, and a word on it. */
+export function makeView(root, { level = 3 } = {}) {
+  const name = `part-${views++}`;
+  const box = make("input", { type: "search", name: "q", autocomplete: "off", spellcheck: false, placeholder: "Little's Law, p99, retry …", ariaLabel: "Search the course" });
+  const chips = ["", ...PARTS].map((part) => make("label", {}, make("input", { type: "radio", name, value: part, checked: !part }), make("span", {}, part || "Everything")));
+  const choice = make("fieldset", { className: "search-parts" }, make("legend", { className: "search-unseen" }, "Where to search"), ...chips);
+  const said = make("p", { className: "search-said", role: "status" });
+  const shown = make("div", { className: "search-found" });
+  const view = make("search", { className: "search-view" }, make("div", { className: "search-box" }, box), choice, said, shown);
+  let asked = 0, timer;
+
+  async function answer() {
+    const words = box.value.trim();
+    const part = choice.querySelector(":checked").value;
+    const mine = ++asked;
+    if (!words) return show([], "");
+    try {
+      const chapters = await find(root, words, part);
+      if (mine !== asked) return; // the reader has typed on
+      const count = chapters.reduce((sum, chapter) => sum + Math.min(SECTIONS, chapter.entries.length), 0);
+      show(chapters, count ? `${count} ${count === 1 ? "place" : "places"} in ${chapters.length} ${chapters.length === 1 ? "page" : "pages"}` : `Nothing here matches “${words}”.`);
+    } catch {
+      if (mine === asked) show([], "The search could not be loaded. The concepts, letter by letter, are in the menu.");
+    }
+    view.dispatchEvent(new CustomEvent("answered", { detail: words }));
+  }
+
+  function show(chapters, text) {
+    said.textContent = text;
+    shown.replaceChildren(...chapters.map(drawChapter));
+    if (level !== 3) for (const head of shown.querySelectorAll("h3")) head.replaceWith(make(`h${level}`, {}, ...head.childNodes));
+  }
+
+  function walk(event) {
+    const links = [...shown.querySelectorAll("a")];
+    const at = links.indexOf(document.activeElement);
+    const onBox = event.target === box;
+    if (event.key === "ArrowDown" && (onBox || at >= 0)) (links[at + 1] ?? links.at(-1))?.focus();
+    else if (event.key === "ArrowUp" && at >= 0) (links[at - 1] ?? box).focus();
+    else if (event.key === "Enter" && onBox) links[0]?.click();
+    else return;
+    event.preventDefault();
+  }
+
+  box.addEventListener("focus", () => load(root).catch(() => {}), { once: true });
+  box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(answer, PAUSE); });
+  choice.addEventListener("change", answer);
+  view.addEventListener("keydown", walk);
+  return Object.assign(view, { box, answer });
+}
+
+function wearSheet() {
+  if (document.querySelector("link[href*='search.css']")) return Promise.resolve();
+  return new Promise((done) => {
+    document.head.append(make("link", { rel: "stylesheet", href: new URL("search.css", import.meta.url).href, onload: done, onerror: done }));
+  });
+}
+
+/** The dialog over a page. `ask(words)` shows it. */
+export async function makeDialog(root) {
+  await wearSheet();
+  const view = makeView(root);
+  const close = make("button", { type: "button", className: "search-close", onclick: () => dialog.close() }, "Close");
+  const keys = make("p", { className: "search-keys" });
+  keys.append(make("kbd", {}, "↓"), make("kbd", {}, "↑"), " move, ", make("kbd", {}, "Enter"), " opens, ", make("kbd", {}, "Esc"), " closes");
+  view.querySelector(".search-box").append(close);
+  const dialog = make("dialog", { className: "search-dialog", ariaLabel: "Search the course" }, view, keys);
+  dialog.addEventListener("click", (event) => { if (event.target === dialog || event.target.closest("a")) dialog.close(); });
+  document.body.append(dialog);
+  return {
+    ask(words) {
+      if (!dialog.open) dialog.showModal();
+      view.box.focus();
+      if (words && words !== view.box.value) {
+        view.box.value = words;
+        view.answer();
+      } else if (!words) view.box.select();
+    },
+  };
+}
+
+/** search.html: the view stands in the page, the words are part of the address. */
+const home = document.getElementById("search-home");
+if (home) {
+  const root = new URL(document.documentElement.dataset.content_root, location.href);
+  const view = makeView(root, { level: 2 });
+  view.addEventListener("answered", ({ detail }) => history.replaceState(null, "", `?q=${encodeURIComponent(detail)}`));
+  view.box.value = new URLSearchParams(location.search).get("q") ?? "";
+  home.replaceChildren(view);
+  view.box.focus();
+  view.answer();
+}
