@@ -109,7 +109,7 @@ def write_book(root: Path) -> None:
     glossary.write_text(linked, encoding="utf-8")
     for name in ("_config.yml", "index.md"):
         shutil.copy(ROOT / name, root)
-    pages = ["book/glossary", "book/references", PAGE.removesuffix(".html")]
+    pages = ["book/concepts", "book/glossary", "book/references", PAGE.removesuffix(".html")]
     toc = ["format: jb-book", "root: index", "chapters:", *(f"- file: {page}" for page in pages)]
     (root / "_toc.yml").write_text("\n".join(toc), encoding="utf-8")
     (root / "notebooks").mkdir()

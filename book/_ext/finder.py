@@ -21,7 +21,7 @@ FOLDER = "pagefind"  # inside the book
 NEEDED = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json", "wasm.en.pagefind")
 SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math_block, nodes.comment, toctree)
 BLOCKS = (nodes.paragraph, nodes.term, nodes.entry, nodes.rubric, nodes.attribution)
-OF_SPHINX = ("searchtools.js", "language_data.js", "sphinx_highlight.js")  # now without a reader
+OF_SPHINX = ("searchtools.js", "language_data.js", "sphinx_highlight.js", "doctools.js")  # nobody needs them now
 
 
 def parts_of_pages(source: Path) -> dict[str, str]:
@@ -100,12 +100,18 @@ def _write(app, error: Exception | None) -> None:
         shutil.rmtree(folder / "playground", ignore_errors=True)
 
 
+def _scripts(app, pagename: str, templatename: str, context: dict, doctree) -> None:
+    if pagename == "search":
+        app.add_js_file("results.js", type="module")
+        app.add_css_file("search.css")
+    for script in [one for one in context["script_files"] if Path(str(one.filename or "")).name in OF_SPHINX]:
+        context["script_files"].remove(script)
+
+
 def _search_page(app) -> Iterator[tuple[str, dict, str]]:
     """search.html, with every concept for readers without JavaScript."""
     objects = app.env.get_domain("std").objects
     concepts = sorted((name, anchor) for (kind, name), (_, anchor) in objects.items() if kind == "term")
-    app.add_js_file("results.js", type="module")
-    app.add_css_file("search.css")
     yield "search", {"concepts": sorted(concepts, key=lambda one: one[0].lower())}, "search.html"
 
 
@@ -118,6 +124,7 @@ def _begin(app) -> None:
 def setup(app) -> dict:
     app.connect("builder-inited", _begin)
     app.connect("html-page-context", _collect)
+    app.connect("html-page-context", _scripts, priority=900)
     app.connect("html-collect-pages", _search_page)
     app.connect("build-finished", _write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

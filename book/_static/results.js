@@ -69,7 +69,7 @@ export async function find(root, asked, part = "") {
   return [...chapters.values()].slice(0, CHAPTERS);
 }
 
-const plain = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent;
+const plain = (html) => new DOMParser().parseFromString(`<i>${html}</i>`, "text/html").body.textContent; // with its spaces
 
 /** An excerpt with its `<mark>`s, made of text. */
 const marked = (excerpt) => excerpt.split(/<\/?mark>/).map((piece, i) => (i % 2 ? make("mark", {}, plain(piece)) : plain(piece)));
@@ -90,7 +90,7 @@ let views = 0;
 /** The search as one element: a box to type in, the parts to choose from, what was found, and a word on it. */
 export function makeView(root, { level = 3 } = {}) {
   const name = `part-${views++}`;
-  const box = make("input", { type: "search", name: "q", autocomplete: "off", spellcheck: false, placeholder: "Little's Law, p99, retry …", ariaLabel: "Search the course" });
+  const box = make("input", { type: "text", role: "searchbox", inputMode: "search", name: "q", autocomplete: "off", spellcheck: false, placeholder: "Little's Law, p99, retry …", ariaLabel: "Search the course" });
   const chips = ["", ...PARTS].map((part) => make("label", {}, make("input", { type: "radio", name, value: part, checked: !part }), make("span", {}, part || "Everything")));
   const choice = make("fieldset", { className: "search-parts" }, make("legend", { className: "search-unseen" }, "Where to search"), ...chips);
   const said = make("p", { className: "search-said", role: "status" });
