@@ -17,7 +17,16 @@ from pathlib import Path
 
 from tools.project import ROOT
 
-SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
+SOURCES = (
+    "_config.yml",
+    "_toc.yml",
+    "requirements.txt",
+    "index.md",
+    "CITATION.cff",
+    "coursekit/data/catalogue.json",
+    "book/**/*",
+    "notebooks/*.ipynb",
+)
 OPTIONS = ("-W", "-n", "--keep-going", "-q")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL): ")
@@ -98,7 +107,7 @@ def main() -> int:
     start = time.monotonic()
     print("jupyter-book build .", *OPTIONS, flush=True)
     folder = or_exit(build)
-    pages = sum(1 for _ in folder.rglob("*.html"))
+    pages = sum("posts" not in page.parts for page in folder.rglob("*.html"))  # old addresses lead there
     print(f"{pages} pages in {time.monotonic() - start:.1f} s: {folder / 'index.html'}")
     return 0
 

@@ -12,10 +12,11 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 from ways import neighbours, read_catalogue
 
-WIDTH, HEIGHT = 186, 46  # of a box
-ACROSS, DOWN = 232, 68  # from box to box
+WIDTH, HEIGHT = 196, 46  # of a box
+ACROSS, DOWN = 238, 68  # from box to box
 TOP = 34  # the parts' names
-LETTERS = 21  # in a line of a box
+LETTERS = 20  # in a line of a box
+TIP = 'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"'
 BEND = 0.5  # how far a curve runs straight on
 
 
@@ -81,7 +82,7 @@ class RouteMap(SphinxDirective):
             for need in self.near[name]["Builds on"]
         )
         boxes = "".join(self._box(name, places[name]) for name in self.titles)
-        tip = '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>'
+        tip = f'<marker id="tip" {TIP}><path d="M0 0L8 4L0 8z"/></marker>'
         return (
             f'<svg viewBox="0 0 {width} {height}" role="group" aria-label="The chapters, with arrows from what each'
             f' one needs"><defs>{tip}</defs>{heads}<g class="arrows" aria-hidden="true">{arrows}</g>{boxes}</svg>'
@@ -91,7 +92,7 @@ class RouteMap(SphinxDirective):
         lines = wrap(self.titles[name], LETTERS)
         first = at.middle + 4.5 - 8 * (len(lines) - 1)
         text = "".join(
-            f'<tspan x="{at.left + 34}" y="{first + 16 * row:g}">{escape(line)}</tspan>'
+            f'<tspan x="{at.left + 32}" y="{first + 16 * row:g}">{escape(line)}</tspan>'
             for row, line in enumerate(lines)
         )
         inner = (
@@ -102,16 +103,17 @@ class RouteMap(SphinxDirective):
         if page not in self.env.found_docs:
             return f'<g class="planned">{inner}</g>'
         address = self.env.app.builder.get_relative_uri(self.env.docname, page)
-        label = escape(f"{int(name[:2])} {self.titles[name]}. {self._words(name)}")
+        label = escape(f"{int(name[:2])} {self.titles[name]}: {self._words(name)}")
         where = f'data-chapter="{name}" data-column="{at.column}" data-row="{at.row}"'
         return f'<a href="{address}" {where} aria-label="{label}">{inner}</a>'
 
     def _words(self, name: str) -> str:
-        said = []
-        for kind, names in self.near[name].items():
-            if names:
-                said.append(f"{kind}: {', '.join(self.titles[one] for one in names)}.")
-        return " ".join(said) or "Stands alone."
+        said = [
+            f"{kind} {', '.join(self.titles[one] for one in names)}"
+            for kind, names in self.near[name].items()
+            if names
+        ]
+        return "; ".join(said) or "Stands alone"
 
     def _list(self, part: dict) -> nodes.section:
         title = nodes.title("", f"Part {part['numeral']}: {part['title']}")

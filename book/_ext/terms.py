@@ -189,7 +189,7 @@ def _write_cards(app, pagename: str, templatename: str, context: dict, doctree) 
         home = Path(app.outdir) / CARDS
         home.parent.mkdir(exist_ok=True, parents=True)
         home.write_text(json.dumps(cards, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-    if "glossary.html#term-" in context.get("body", ""):
+    if pagename in read_chapters(app.srcdir) and "glossary.html#term-" in context["body"]:
         app.add_js_file("cards.js", type="module")
         app.add_css_file("cards.css")
 

@@ -171,7 +171,7 @@ export async function makeDialog(root) {
 /** search.html: the view stands in the page, the words are part of the address. */
 const home = document.getElementById("search-home");
 if (home) {
-  const root = new URL(document.documentElement.dataset.content_root, location.href);
+  const root = new URL("..", import.meta.url);
   const view = makeView(root, { level: 2 });
   view.addEventListener("answered", ({ detail }) => history.replaceState(null, "", `?q=${encodeURIComponent(detail)}`));
   view.box.value = new URLSearchParams(location.search).get("q") ?? "";

@@ -1,7 +1,7 @@
 // Opens the search from anywhere: the box in the sidebar, the button on a phone, `/`, Ctrl+K or Cmd+K.
 // What it opens, and all that it searches, is loaded the first time somebody asks.
 
-const root = new URL(document.documentElement.dataset.content_root, location.href);
+const root = new URL("..", import.meta.url); // of the book, also from its 404 page
 let dialog; // a promise of it, once somebody asked
 
 async function open(words = "") {
