@@ -5,17 +5,18 @@ and ranks; a page asks for nothing before the reader types. Code and outputs are
 means the text around it. `search.js` asks this index, in the dialog and on search.html.
 """
 
-import asyncio
-import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 from course_map import read_parts
 from docutils import nodes
-from pagefind.index import PagefindIndex
 from sphinx.addnodes import glossary, toctree
-from terms import read_names
+from sphinx.errors import ExtensionError
+from terms import read_terms
 
 FOLDER = "pagefind"  # inside the book
 NEEDED = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json", "wasm.en.pagefind")
@@ -42,16 +43,16 @@ def text_of(node: nodes.Node) -> Iterator[str]:
             yield from text_of(child)
 
 
-def entry(url: str, title: str, text: list[str], about: dict[str, str]) -> tuple[str, str]:
-    """An address and the page that Pagefind reads for it; `about`: page, part, kind."""
-    said = {"title": title, **about}
+def entry(url: str, title: str, text: list[str], about: dict[str, str]) -> str:
+    """The page that Pagefind reads for the place at `url`; `about`: page, part, kind."""
+    said = {"at": url, "title": title, **about}
     facts = "".join(f'<i data-pagefind-meta="{name}:{escape(value)}"></i>' for name, value in said.items())
     part = f'<i data-pagefind-filter="part:{escape(about["part"])}"></i>'
     body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text)
-    return url, f'<html lang="en"><body>{body}{facts}{part}</body></html>'
+    return f'<html lang="en"><body>{body}{facts}{part}</body></html>'
 
 
-def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterator[tuple[str, str]]:
+def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterator[str]:
     """One entry for each section of a page; the first is the page itself."""
     for depth, section in enumerate(doctree.findall(nodes.section)):
         address = f"{url}#{section['ids'][0]}" if depth else url
@@ -59,13 +60,17 @@ def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterat
         yield entry(address, title, list(text_of(section)), about | {"kind": "section" if depth else "page"})
 
 
-def terms(doctree: nodes.document, url: str, also: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """One entry for each term of the glossary; `also`: other words by which a term is found."""
+def terms(doctree: nodes.document, url: str, source: Path, titles: dict) -> Iterator[str]:
+    """One entry for each term of the glossary, with the chapter that builds it and all that it is found by."""
+    known = {term.title: term for term in read_terms(source)}
     about = {"page": "Glossary", "part": "Glossary", "kind": "term"}
     for item in doctree.findall(nodes.definition_list_item):
         name, meaning = item.next_node(nodes.term), item.next_node(nodes.definition)
         title = name.astext()
-        more = {"also": ", ".join(also[title])} if title in also else {}
+        term = known[title.replace("’", "'")]
+        more = {"also": ", ".join((*term.names, *term.found_by))}
+        if term.page in titles:
+            more["home"] = titles[term.page].astext()
         yield entry(f"{url}#{name['ids'][0]}", title, [meaning.astext()], about | more)
 
 
@@ -75,29 +80,34 @@ def _collect(app, pagename: str, templatename: str, context: dict, doctree) -> N
     url = app.builder.get_target_uri(pagename)
     title = app.env.titles[pagename].astext()
     if next(doctree.findall(glossary), None):
-        names = read_names(app.srcdir)
-        app.found += terms(doctree, url, {**names["also"], **names["found_by"]})
+        app.found += terms(doctree, url, app.srcdir, app.env.titles)
     else:
         part = parts_of_pages(app.srcdir).get(pagename, "Reference")
         app.found += sections(doctree, url, {"page": title, "part": part})
 
 
-async def _index(entries: list[tuple[str, str]], folder: Path) -> None:
-    async with PagefindIndex({"output_path": str(folder), "force_language": "en"}) as index:
-        for url, page in entries:
-            await index.add_html_file(content=page, url=url)
+def index(entries: list[str], folder: Path) -> None:
+    """Let Pagefind index these entries, and keep what search.js asks for.
+
+    By its command line: its service for Python waits a tenth of a second for each entry, and there are hundreds.
+    """
+    with tempfile.TemporaryDirectory() as pages:
+        for number, page in enumerate(entries):
+            Path(pages, f"{number}.html").write_text(page, encoding="utf-8")
+        options = ["--site", pages, "--output-path", str(folder), "--force-language", "en", "--quiet"]
+        done = subprocess.run([sys.executable, "-m", "pagefind", *options], capture_output=True, text=True)
+    if done.returncode:
+        raise ExtensionError(f"pagefind could not index the book: {done.stdout} {done.stderr}")
+    for file in folder.glob("*.*"):
+        if file.name not in NEEDED and file.suffix != ".pf_meta":
+            file.unlink()
 
 
 def _write(app, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
-        folder = Path(app.outdir) / FOLDER
-        asyncio.run(_index(app.found, folder))
-        for file in folder.glob("*.*"):
-            if file.name not in NEEDED and file.suffix != ".pf_meta":
-                file.unlink()
+        index(app.found, Path(app.outdir) / FOLDER)
         for name in OF_SPHINX:
             (Path(app.outdir) / "_static" / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "playground", ignore_errors=True)
 
 
 def _scripts(app, pagename: str, templatename: str, context: dict, doctree) -> None:

@@ -3,9 +3,11 @@
 
 const PARTS = ["Systems", "LLM engineering", "Agents", "Agent development", "Glossary"];
 const LOADED = 24; // entries that are read of what was found, best first
+const MORE = 8; // that are read for a term which goes by another name than the one that was typed
 const CHAPTERS = 8, SECTIONS = 3; // that are shown, and sections of each
 const PAUSE = 60; // ms after a key
-const RANKING = { termSimilarity: 6, pageLength: 0.5, termFrequency: 0.8, metaWeights: { title: 6 } };
+const HOME = 3; // how much more the chapter counts that builds the term asked for
+const RANKING = { termSimilarity: 6, pageLength: 0.5, termFrequency: 0.8, metaWeights: { title: 6, also: 6, at: 0, page: 0, part: 0, kind: 0, home: 0 } };
 
 const make = (tag, props = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), props);
@@ -37,36 +39,61 @@ async function search(pagefind, asked, part) {
   for (const word of words) {
     for (const it of (await pagefind.search(word, options)).results) {
       if (found.has(it.id)) continue;
-      const known = partly.get(it.id) ?? { it, score: 0, words: 0 };
-      partly.set(it.id, { it, score: known.score + Math.log1p(it.score), words: known.words + 1 });
+      const known = partly.get(it.id) ?? { data: it.data, score: 0, words: 0 };
+      partly.set(it.id, { data: it.data, score: known.score + Math.log1p(it.score), words: known.words + 1 });
     }
   }
   const some = [...partly.values()].sort((one, other) => other.words - one.words || other.score - one.score);
-  return [...found.values(), ...some.map(({ it }) => it)];
+  return [...found.values(), ...some];
 }
+
+/** Words by which an entry may be called: its title, and what else a term goes by. */
+const called = (entry) => wordsOf(`${entry.meta.title} ${entry.meta.also ?? ""}`);
 
 /** Pagefind answers an unknown word with what begins like it: is more than the beginning the same? */
 function answers(entry, asked) {
   const marked = [...entry.excerpt.matchAll(/<mark>(.*?)<\/mark>/g)].flatMap(([, text]) => wordsOf(text));
-  const title = wordsOf(entry.meta.title);
+  const known = [...marked, ...called(entry)];
   return wordsOf(asked).some((word) => {
-    const start = word.slice(0, Math.max(3, Math.ceil(word.length * 0.6)));
-    return [...marked, ...title].some((other) => other.startsWith(start) || (other.length > 2 && word === other));
+    const start = word.slice(0, Math.max(3, Math.ceil(word.length * 0.7)));
+    return known.some((other) => other.startsWith(start));
   });
 }
+
+/** Is this the term that was asked for? Then the chapter that builds it comes first. */
+const isTerm = (entry, asked) => entry.meta.kind === "term"
+  && wordsOf(asked).every((word) => called(entry).some((other) => other.startsWith(word.slice(0, 5))));
+
+/** A chapter is worth its best section and a part of its next ones; the glossary is worth its best term. */
+function worth(chapter, homes) {
+  const [first, second = 0, third = 0] = chapter.entries.map((entry) => entry.score);
+  if (chapter.entries[0].kind === "term") return first;
+  return (first + 0.4 * second + 0.2 * third) * (homes.has(chapter.title) ? HOME : 1);
+}
+
+const readAll = (found, most = LOADED) => Promise.all(found.slice(0, most).map(async (it) => ({ ...await it.data(), score: it.score })));
+const sameWords = (one, other) => wordsOf(one).join() === wordsOf(other).join();
 
 /** What was found for these words, as chapters with their sections. */
 export async function find(root, asked, part = "") {
   const pagefind = await load(root);
-  const found = await search(pagefind, asked, part);
-  const read = await Promise.all(found.slice(0, LOADED).map((it) => it.data()));
-  const chapters = new Map();
-  for (const entry of read.filter((one) => answers(one, asked))) {
-    const page = chapters.get(entry.meta.page) ?? { title: entry.meta.page, part: entry.meta.part, entries: [] };
-    page.entries.push({ url: entry.url, title: entry.meta.title, kind: entry.meta.kind, excerpt: entry.excerpt });
-    chapters.set(entry.meta.page, page);
+  const fitting = (await readAll(await search(pagefind, asked, part))).filter((entry) => answers(entry, asked));
+  const terms = fitting.filter((entry) => isTerm(entry, asked));
+  for (const name of new Set(terms.map((term) => term.meta.title).filter((title) => !sameWords(title, asked)))) {
+    const more = (await readAll(await search(pagefind, name, part), MORE)).filter((entry) => answers(entry, name));
+    const known = new Set(fitting.map((entry) => entry.meta.at));
+    fitting.push(...more.filter((entry) => !known.has(entry.meta.at)).map((entry) => ({ ...entry, score: entry.score / 2 })));
   }
-  return [...chapters.values()].slice(0, CHAPTERS);
+  fitting.sort((one, other) => other.score - one.score);
+  const homes = new Set(terms.map((term) => term.meta.home));
+  const chapters = new Map();
+  for (const { excerpt, score, meta } of fitting) {
+    const chapter = chapters.get(meta.page) ?? { title: meta.page, part: meta.part, entries: [] };
+    chapter.entries.push({ url: new URL(meta.at, root).href, title: meta.title, kind: meta.kind, excerpt, score });
+    chapters.set(meta.page, chapter);
+  }
+  const all = [...chapters.values()].sort((one, other) => worth(other, homes) - worth(one, homes));
+  return all.slice(0, CHAPTERS);
 }
 
 const plain = (html) => new DOMParser().parseFromString(`<i>${html}</i>`, "text/html").body.textContent; // with its spaces
