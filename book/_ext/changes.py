@@ -17,7 +17,7 @@ NOON = "T12:00:00Z"  # a day is all that is known
 
 
 def read_changes(source: Path) -> list[dict]:
-    """All changes, newest first. Raises: ExtensionError for a chapter that is unknown or a day that is none."""
+    """All changes, newest first. Raises: ExtensionError for an unknown chapter, or a day that is none."""
     chapters = {chapter["name"]: chapter for chapter in read_chapters(source).values()}
     changes = yaml.safe_load((Path(source) / HOME).read_text(encoding="utf-8"))
     for change in changes:

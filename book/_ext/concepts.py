@@ -51,7 +51,7 @@ def _name(letter: str) -> str:
 
 
 def home_of(term: Term, mentions) -> str | None:
-    """Id of the section that builds the term: named in its heading, or else the one that says it most often."""
+    """Id of the section that builds the term: it has it in its heading, or else says it most often."""
     titled = re.compile("|".join(map(pattern, term.names)), re.IGNORECASE)
     for name, title in mentions.sections.items():
         if titled.search(title):

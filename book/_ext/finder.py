@@ -1,8 +1,9 @@
-"""Search: every section and every term of the glossary becomes one entry of Pagefind's index, in the book itself.
+"""Search: every section and every term of the glossary becomes one entry of Pagefind's index, in the book
+itself.
 
-Sphinx's own index would be 326 kB, asked for whole and searched word by word. Pagefind cuts its index in pieces
-and ranks; a page asks for nothing before the reader types. Code and outputs are left out: who looks for a name
-means the text around it. `search.js` asks this index, in the dialog and on search.html.
+Sphinx's own index would be 326 kB, asked for whole and searched word by word. Pagefind cuts its index in
+pieces and ranks; a page asks for nothing before the reader types. Code and outputs are left out: who looks
+for a name means the text around it. `search.js` asks this index, in the dialog and on search.html.
 """
 
 import subprocess
@@ -20,9 +21,22 @@ from terms import read_terms
 
 FOLDER = "pagefind"  # inside the book
 NEEDED = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json", "wasm.en.pagefind")
-SILENT = (nodes.section, nodes.title, nodes.literal_block, nodes.raw, nodes.math_block, nodes.comment, toctree)
+SILENT = (
+    nodes.section,
+    nodes.title,
+    nodes.literal_block,
+    nodes.raw,
+    nodes.math_block,
+    nodes.comment,
+    toctree,
+)
 BLOCKS = (nodes.paragraph, nodes.term, nodes.entry, nodes.rubric, nodes.attribution)
-OF_SPHINX = ("searchtools.js", "language_data.js", "sphinx_highlight.js", "doctools.js")  # nobody needs them now
+OF_SPHINX = (
+    "searchtools.js",
+    "language_data.js",
+    "sphinx_highlight.js",
+    "doctools.js",
+)  # nobody needs them now
 
 
 def parts_of_pages(source: Path) -> dict[str, str]:
@@ -39,7 +53,11 @@ def text_of(node: nodes.Node) -> Iterator[str]:
     for child in node.children:
         if isinstance(child, BLOCKS):
             yield child.astext()
-        elif isinstance(child, nodes.Element) and not isinstance(child, SILENT) and "cell" not in child["classes"]:
+        elif (
+            isinstance(child, nodes.Element)
+            and not isinstance(child, SILENT)
+            and "cell" not in child["classes"]
+        ):
             yield from text_of(child)
 
 
@@ -61,7 +79,7 @@ def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterat
 
 
 def terms(doctree: nodes.document, url: str, source: Path, titles: dict) -> Iterator[str]:
-    """One entry for each term of the glossary, with the chapter that builds it and all that it is found by."""
+    """One entry for each term of the glossary, with its chapter and all that it is found by."""
     known = {term.title: term for term in read_terms(source)}
     about = {"page": "Glossary", "part": "Glossary", "kind": "term"}
     for item in doctree.findall(nodes.definition_list_item):
@@ -89,7 +107,7 @@ def _collect(app, pagename: str, templatename: str, context: dict, doctree) -> N
 def index(entries: list[str], folder: Path) -> None:
     """Let Pagefind index these entries, and keep what search.js asks for.
 
-    By its command line: its service for Python waits a tenth of a second for each entry, and there are hundreds.
+    By its command line: its service for Python waits a tenth of a second for each of hundreds of entries.
     """
     with tempfile.TemporaryDirectory() as pages:
         for number, page in enumerate(entries):

@@ -32,16 +32,21 @@ def duration(minutes: int) -> str:
 def course(source: Path, site: str, name: str, description: str) -> dict:
     known, chapters = read_catalogue(source), read_chapters(source)
     parts = [
-        {"@type": "LearningResource", "@id": f"{site}{page}.html", "url": f"{site}{page}.html", "name": one["title"]}
+        {
+            "@type": "LearningResource",
+            "@id": f"{site}{page}.html",
+            "url": f"{site}{page}.html",
+            "name": one["title"],
+        }
         for page, one in chapters.items()
         if one["name"] in known
     ]
     minutes = sum(one["takes_min"] for one in known.values())
     instance = {"@type": "CourseInstance", "courseMode": "Online", "courseWorkload": duration(minutes)}
     return {
-        "@type": "Course", "@id": site, "url": site, "name": name, "description": description, "inLanguage": "en",
-        "license": LICENCES, "isAccessibleForFree": True, "provider": _organisation(name, site),
-        "hasCourseInstance": instance, "hasPart": parts,
+        "@type": "Course", "@id": site, "url": site, "name": name, "description": description,
+        "inLanguage": "en", "license": LICENCES, "isAccessibleForFree": True,
+        "provider": _organisation(name, site), "hasCourseInstance": instance, "hasPart": parts,
     }  # fmt: skip
 
 
@@ -54,12 +59,15 @@ def lesson(source: Path, site: str, course_name: str, chapter: dict) -> dict:
     url, post = f"{site}{chapter['page']}.html", chapter["post"]
     data = {
         "@type": "LearningResource", "@id": url, "url": url, "name": chapter["title"],
-        "description": chapter["promise"], "inLanguage": "en", "license": LICENCES, "isAccessibleForFree": True,
+        "description": chapter["promise"],
+        "inLanguage": "en", "license": LICENCES, "isAccessibleForFree": True,
         "learningResourceType": "interactive notebook", "timeRequired": duration(known["takes_min"]),
         "teaches": [term.title for term in read_terms(source) if term.page == chapter["page"]],
         "competencyRequired": [read_catalogue(source)[need]["title"] for need in known["needs"]],
         "isPartOf": {"@type": "Course", "@id": site, "name": course_name},
-        "isBasedOn": {"@type": "Article", "headline": post["title"], "datePublished": post["date"].isoformat()},
+        "isBasedOn": {
+            "@type": "Article", "headline": post["title"], "datePublished": post["date"].isoformat(),
+        },
     }  # fmt: skip
     if chapter["name"] in days(source):
         data["datePublished"], data["dateModified"] = days(source)[chapter["name"]]

@@ -1,7 +1,7 @@
 """Old addresses lead on: for each article that became a chapter, a small page that sends its readers there.
 
-The articles' own addresses come from book/chapters.yml (`post.slug`), further ones from book/redirects.yml. Each
-is answered in the three ways it was linked: /posts/NAME/, /posts/NAME.html and /posts/NAME.md.
+The articles' own addresses come from book/chapters.yml (`post.slug`), further ones from book/redirects.yml.
+Each is answered in the three ways it was linked: /posts/NAME/, /posts/NAME.html and /posts/NAME.md.
 """
 
 from html import escape
@@ -24,13 +24,16 @@ PAGE = """<!doctype html>
 <link rel="canonical" href="{address}">
 <title>{title}</title>
 </head>
-<body><main><h1>{title}</h1><p>This article has become a chapter: <a href="{relative}">{title}</a>.</p></main></body>
+<body><main>
+<h1>{title}</h1>
+<p>This article has become a chapter: <a href="{relative}">{title}</a>.</p>
+</main></body>
 </html>
 """
 
 
 def read_redirects(source: Path) -> dict[str, dict]:
-    """For each name of an article the chapter that it became. Raises: ExtensionError for an unknown chapter."""
+    """For each name of an article its chapter. Raises: ExtensionError for an unknown chapter."""
     chapters = {chapter["name"]: chapter for chapter in read_chapters(source).values()}
     redirects = {chapter["post"]["slug"]: chapter for chapter in chapters.values()}
     for name, target in yaml.safe_load((Path(source) / HOME).read_text(encoding="utf-8")).items():

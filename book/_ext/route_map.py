@@ -1,7 +1,7 @@
 """`{route-map}`: the chapters in their four parts as an SVG whose boxes are links, an arrow from each need.
 
-Made while the book is built, in the page's own ink. `map.js` lights what a chapter needs and leads to; the list
-below the picture says the same in words, for every reader.
+Made while the book is built, in the page's own ink. `map.js` lights what a chapter needs and leads to; the
+list below the picture says the same in words, for every reader.
 """
 
 from html import escape
@@ -16,7 +16,11 @@ WIDTH, HEIGHT = 196, 46  # of a box
 ACROSS, DOWN = 238, 68  # from box to box
 TOP = 34  # the parts' names
 LETTERS = 20  # in a line of a box
-TIP = 'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"'
+NAME = "The chapters, with arrows from what each one needs"
+TIP = (
+    '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" orient="auto"'
+    ' markerUnits="userSpaceOnUse"><path d="M0 0L8 4L0 8z"/></marker>'
+)
 BEND = 0.5  # how far a curve runs straight on
 
 
@@ -30,6 +34,10 @@ class Place:
         self.middle = self.top + HEIGHT / 2
 
 
+def head(part: dict) -> str:
+    return escape(f"{part['numeral']}. {part['title']}")
+
+
 def curve(x: float, y: float, to_x: float, to_y: float) -> str:
     """A curve that leaves and arrives level."""
     bend = (to_x - x) * BEND
@@ -37,13 +45,14 @@ def curve(x: float, y: float, to_x: float, to_y: float) -> str:
 
 
 def arrow(start: Place, end: Place) -> str:
-    """The path of an arrow: down a column, around its boxes, or across, between the rows of what is on the way."""
+    """The path of an arrow: down a column, around its boxes, or across, between the rows on its way."""
     if start.column == end.column:
         if end.row == start.row + 1:
             x = start.left + WIDTH / 2
             return f"M{x:g} {start.bottom}V{end.top}"
         out = start.left - 10 - 2 * (end.row - start.row)
-        return f"M{start.left} {start.middle:g}C{out} {start.middle:g} {out} {end.middle:g} {end.left} {end.middle:g}"
+        bend = f"C{out} {start.middle:g} {out} {end.middle:g} {end.left} {end.middle:g}"
+        return f"M{start.left} {start.middle:g}{bend}"
     path, x, y = f"M{start.right} {start.middle:g}", start.right, start.middle
     for column in range(start.column + 1, end.column):
         left = Place(column, 0).left
@@ -73,7 +82,7 @@ class RouteMap(SphinxDirective):
         width = max(place.right for place in places.values()) + 4
         height = max(place.bottom for place in places.values()) + 4
         heads = "".join(
-            f'<text class="part" x="{Place(column, 0).left}" y="16">{part["numeral"]}. {escape(part["title"])}</text>'
+            f'<text class="part" x="{Place(column, 0).left}" y="16">{head(part)}</text>'
             for column, part in enumerate(self.parts)
         )
         arrows = "".join(
@@ -82,11 +91,9 @@ class RouteMap(SphinxDirective):
             for need in self.near[name]["Builds on"]
         )
         boxes = "".join(self._box(name, places[name]) for name in self.titles)
-        tip = f'<marker id="tip" {TIP}><path d="M0 0L8 4L0 8z"/></marker>'
-        return (
-            f'<svg viewBox="0 0 {width} {height}" role="group" aria-label="The chapters, with arrows from what each'
-            f' one needs"><defs>{tip}</defs>{heads}<g class="arrows" aria-hidden="true">{arrows}</g>{boxes}</svg>'
-        )
+        lines = f'<g class="arrows" aria-hidden="true">{arrows}</g>'
+        root = f'<svg viewBox="0 0 {width} {height}" role="group" aria-label="{NAME}">'
+        return f"{root}<defs>{TIP}</defs>{heads}{lines}{boxes}</svg>"
 
     def _box(self, name: str, at: Place) -> str:
         lines = wrap(self.titles[name], LETTERS)
@@ -97,7 +104,8 @@ class RouteMap(SphinxDirective):
         )
         inner = (
             f'<rect x="{at.left}" y="{at.top}" width="{WIDTH}" height="{HEIGHT}" rx="7"/>'
-            f'<text class="number" x="{at.left + 10}" y="{at.middle + 4.5:g}">{int(name[:2])}</text><text>{text}</text>'
+            f'<text class="number" x="{at.left + 10}" y="{at.middle + 4.5:g}">{int(name[:2])}</text>'
+            f"<text>{text}</text>"
         )
         page = f"notebooks/{name}"
         if page not in self.env.found_docs:

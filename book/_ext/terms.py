@@ -1,9 +1,10 @@
-"""The glossary's terms in the text: the first mention in a section becomes a quiet link, every one is counted.
+"""The glossary's terms in the text: the first mention in a section becomes a quiet link, every one is
+counted.
 
-book/glossary.md says what each term means and which chapter builds it, book/glossary.yml under which names it goes.
-A name that nobody takes for anything else (Bloom filter, BM25) links wherever it stands. A common word (load,
-wait, leader) links only in the chapter that builds it, where it has that meaning. Links to the glossary open a
-card on hover or focus (`cards.js`), made from one small file that is written here.
+book/glossary.md says what each term means and which chapter builds it, book/glossary.yml under which names
+it goes. A name that nobody takes for anything else (Bloom filter, BM25) links wherever it stands. A common
+word (load, wait, leader) links only in the chapter that builds it, where it has that meaning. Links to the
+glossary open a card on hover or focus (`cards.js`), made from one small file that is written here.
 """
 
 import json
@@ -50,12 +51,14 @@ class Mentions:
     """What one page says of the glossary's terms, section by section."""
 
     sections: dict[str, str] = field(default_factory=dict)  # id: title, in order
-    counts: dict[str, Counter] = field(default_factory=dict)  # id of a section: how often each term stands there
+    counts: dict[str, Counter] = field(
+        default_factory=dict
+    )  # id of a section: how often each term stands there
 
 
 @cache
 def read_terms(source: Path) -> tuple[Term, ...]:
-    """All terms in the order of the glossary. Raises: ExtensionError if glossary.yml names one that is not there."""
+    """All terms in the order of the glossary. Raises: ExtensionError if glossary.yml names one not there."""
     text = (Path(source) / HOME).read_text(encoding="utf-8")
     more = read_names(source)
     pages = [(place.start(), place[1]) for place in _CHAPTER.finditer(text)]
@@ -80,7 +83,7 @@ def read_names(source: Path) -> dict:
 
 
 def names_in(title: str) -> list[str]:
-    """The names in a title: `trace, span` are two, `least recently used (LRU)` too, `fork (of a thread)` is one."""
+    """The names in a title: two in `trace, span` and `recently used (LRU)`, one in `fork (of a thread)`."""
     plain = re.sub(r" \(([^)]*)\)", lambda inside: f", {inside[1]}" if inside[1].isupper() else "", title)
     return plain.split(", ")
 
@@ -108,9 +111,8 @@ class Finder:
         self._terms = {}
         for term in read_terms(source):
             for name in term.names:
-                if term.page == page or is_unmistakable(name, anywhere):
-                    if name not in self._terms or term.page == page:
-                        self._terms[name] = term
+                if term.page == page or (is_unmistakable(name, anywhere) and name not in self._terms):
+                    self._terms[name] = term
         longest_first = sorted(self._terms, key=len, reverse=True)
         self._patterns = [(re.compile(pattern(name)), self._terms[name]) for name in longest_first]
         together = "|".join(pattern(name) for name in longest_first)
@@ -125,7 +127,7 @@ class Finder:
 
 
 def prose(section: nodes.Element) -> Iterator[nodes.Text]:
-    """Text of paragraphs that may carry a link: no headings, code, outputs, tables, nor what is a link already."""
+    """Text of paragraphs that may carry a link: no headings, code, outputs, tables, no links."""
     for child in list(section.children):
         if isinstance(child, nodes.paragraph):
             for inline in list(child.children):

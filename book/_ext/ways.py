@@ -1,7 +1,7 @@
 """Ways through the course: what a chapter builds on and leads to, and the learning paths of book/paths.yml.
 
-Needs and minutes are those of the catalogue, which is read from the notebooks themselves. A chapter's foot says
-where to go from here; `{paths}` shows all paths. `paths.js` remembers the one that a reader follows.
+Needs and minutes are those of the catalogue, which is read from the notebooks themselves. A chapter's foot
+says where to go from here; `{paths}` shows all paths. `paths.js` remembers the one that a reader follows.
 """
 
 import json
@@ -37,7 +37,7 @@ def neighbours(source: Path, name: str) -> dict[str, list[str]]:
 
 @cache
 def read_paths(source: Path) -> list[dict]:
-    """The learning paths, each with its hours. Raises: ExtensionError for a chapter that is unknown or too early."""
+    """The learning paths, each with its hours. Raises: ExtensionError for a chapter unknown or too early."""
     known = read_catalogue(source)
     paths = yaml.safe_load((Path(source) / HOME).read_text(encoding="utf-8"))
     for path in paths:
@@ -47,7 +47,9 @@ def read_paths(source: Path) -> list[dict]:
         before = set(path["given"])
         for name in [*path["given"], *path["chapters"]]:
             if name not in known:
-                raise ExtensionError(f"{HOME}: path {path['id']!r} names {name!r}; there are {', '.join(known)}")
+                raise ExtensionError(
+                    f"{HOME}: path {path['id']!r} names {name!r}; there are {', '.join(known)}"
+                )
         for name in path["chapters"]:
             if late := set(known[name]["needs"]) - before:
                 way_out = "put it before, or name it in `given`"
