@@ -103,9 +103,7 @@ def test_in_a_section_a_term_is_linked_once_and_never_are_there_more_than_twelve
             continue  # an h3 belongs to the section that it stands in
         targets = [link["href"] for link in section.select('a.reference[href*="glossary.html#term-"]')]
         made = [
-            link
-            for link in targets
-            if not any(link == other for other in targets[: targets.index(link)])
+            link for link in targets if not any(link == other for other in targets[: targets.index(link)])
         ]
         assert len(set(made)) <= terms.MOST, section["id"]
 
@@ -119,7 +117,9 @@ def test_no_term_is_linked_in_a_heading_in_code_in_a_table_or_inside_another_lin
 def test_a_chapter_links_to_its_own_terms(site):  # noqa: F811
     """A term that its own chapter never says would be in the wrong place."""
     silent = [
-        name for name in WITH_CHAPTERS if {term.page for term in TERMS} >= {name} and not quiet_links(site, name)
+        name
+        for name in WITH_CHAPTERS
+        if {term.page for term in TERMS} >= {name} and not quiet_links(site, name)
     ]
     assert silent == []
 
@@ -240,7 +240,10 @@ def test_the_paths_show_their_hours_and_their_chapters_in_order(site):  # noqa: 
 def test_the_foot_of_a_chapter_lists_its_neighbours_and_its_step_on_every_path(site, name):  # noqa: F811
     foot = page(site, name).select_one("nav.ways")
     own = CHAPTERS[name]["name"]
-    said = {row.dt.text: [link["href"].removesuffix(".html") for link in row.select("a")] for row in foot.select("dl > div")}
+    said = {
+        row.dt.text: [link["href"].removesuffix(".html") for link in row.select("a")]
+        for row in foot.select("dl > div")
+    }
     assert said == {kind: names for kind, names in ways.neighbours(ROOT, own).items() if names}
     on = [path for path in ways.read_paths(ROOT) if own in path["chapters"]]
     lines = foot.select(".on-paths > li")
@@ -317,7 +320,9 @@ def test_the_feed_is_valid_atom_and_tells_every_change_once(site):  # noqa: F811
     for entry, change in zip(entries, known, strict=True):
         day = datetime.datetime.fromisoformat(entry.findtext(f"{ATOM}updated")).date()
         assert day == change["date"] and change["what"] in entry.findtext(f"{ATOM}title")
-        assert exists(site, entry.find(f"{ATOM}link")["href"] if False else entry.find(f"{ATOM}link").get("href"))
+        assert exists(
+            site, entry.find(f"{ATOM}link")["href"] if False else entry.find(f"{ATOM}link").get("href")
+        )
         content = BeautifulSoup(entry.findtext(f"{ATOM}content"), "html.parser")
         assert len(content.select("li a")) == len(change["chapters"])
         assert all(exists(site, link["href"]) for link in content.select("a"))

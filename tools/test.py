@@ -17,6 +17,8 @@ BROWSER = [
     for name in (
         "book",
         "pages",
+        "finding",
+        "search",
         "stepper",
         "cluster",
         "catalogue",

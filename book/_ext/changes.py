@@ -4,6 +4,7 @@ No day comes from git, so that a shallow clone builds the same book.
 """
 
 import datetime
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def read_changes(source: Path) -> list[dict]:
     return sorted(changes, key=lambda change: change["date"], reverse=True)
 
 
+@cache
 def days(source: Path) -> dict[str, tuple[str, str]]:
     """For each chapter the days of its first and its last change, as 2026-11-29."""
     known: dict[str, tuple[str, str]] = {}

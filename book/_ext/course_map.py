@@ -4,6 +4,7 @@ The names and promises have one home, book/chapters.yml. A chapter is finished w
 _toc.yml; until then it is announced as planned and linked from nowhere.
 """
 
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 HOME = "book/chapters.yml"
 
 
+@cache  # every page asks
 def read_parts(source: Path) -> list[dict]:
     """The four parts in order, each with its chapters; a chapter knows its number, its page and its part."""
     parts = yaml.safe_load((Path(source) / HOME).read_text(encoding="utf-8"))
@@ -26,6 +28,7 @@ def read_parts(source: Path) -> list[dict]:
     return parts
 
 
+@cache
 def read_chapters(source: Path) -> dict[str, dict]:
     """All chapters by the name of their page, in order."""
     return {chapter["page"]: chapter for part in read_parts(source) for chapter in part["chapters"]}

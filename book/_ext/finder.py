@@ -66,7 +66,7 @@ def entry(url: str, title: str, text: list[str], about: dict[str, str]) -> str:
     said = {"at": url, "title": title, **about}
     facts = "".join(f'<i data-pagefind-meta="{name}:{escape(value)}"></i>' for name, value in said.items())
     part = f'<i data-pagefind-filter="part:{escape(about["part"])}"></i>'
-    body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text)
+    body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text or [title])
     return f'<html lang="en"><body>{body}{facts}{part}</body></html>'
 
 
