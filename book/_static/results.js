@@ -203,6 +203,7 @@ if (home) {
   view.addEventListener("answered", ({ detail }) => history.replaceState(null, "", `?q=${encodeURIComponent(detail)}`));
   view.box.value = new URLSearchParams(location.search).get("q") ?? "";
   home.replaceChildren(view);
+  document.querySelector(".without-script")?.remove();
   view.box.focus();
   view.answer();
 }
