@@ -101,13 +101,13 @@ const plain = (html) => new DOMParser().parseFromString(`<i>${html}</i>`, "text/
 /** An excerpt with its `<mark>`s, made of text. */
 const marked = (excerpt) => excerpt.split(/<\/?mark>/).map((piece, i) => (i % 2 ? make("mark", {}, plain(piece)) : plain(piece)));
 
-function drawChapter(chapter) {
+function drawChapter(chapter, level) {
   const items = chapter.entries.slice(0, SECTIONS).map((entry) => {
     const named = entry.kind === "page" ? "From the beginning" : entry.title;
     const link = make("a", { href: entry.url }, make("strong", {}, named), make("span", {}, ...marked(entry.excerpt)));
     return make("li", {}, link);
   });
-  const head = make("h3", {}, chapter.title);
+  const head = make(`h${level}`, {}, chapter.title);
   if (chapter.part !== chapter.title) head.append(" ", make("small", {}, chapter.part));
   return make("section", {}, head, make("ul", {}, ...items));
 }
@@ -138,13 +138,15 @@ export function makeView(root, { level = 3 } = {}) {
     } catch {
       if (mine === asked) show([], "The search could not be loaded. The concepts, letter by letter, are in the menu.");
     }
+    view.dataset.answered = words;
     view.dispatchEvent(new CustomEvent("answered", { detail: words }));
   }
 
   function show(chapters, text) {
+    const held = shown.contains(document.activeElement); // what replaces a link that has the focus takes it over
     said.textContent = text;
-    shown.replaceChildren(...chapters.map(drawChapter));
-    if (level !== 3) for (const head of shown.querySelectorAll("h3")) head.replaceWith(make(`h${level}`, {}, ...head.childNodes));
+    shown.replaceChildren(...chapters.map((chapter) => drawChapter(chapter, level)));
+    if (held) (shown.querySelector("a") ?? box).focus();
   }
 
   function walk(event) {
