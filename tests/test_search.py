@@ -330,6 +330,21 @@ def test_a_chosen_path_is_remembered_stands_first_and_can_be_left(tab, site):
     expect(tab.locator(".on-paths .chosen")).to_have_count(0)
 
 
+def test_the_page_of_paths_says_which_one_is_followed_and_nothing_moves(browser, site):
+    context = browser.new_context(viewport=NARROW)
+    context.add_init_script(test_pages.SHIFTS)
+    tab = context.new_page()
+    tab.goto(f"{site}notebooks/04_llm_engineering_series.html?path=llm")
+    tab.goto(f"{site}book/paths.html")
+    link = tab.get_by_role("link", name="You follow “LLM engineer”")
+    link.wait_for()
+    assert tab.evaluate("window.shifted ?? 0") < 0.02
+    tab.get_by_role("button", name="Leave this path").click()
+    expect(tab.get_by_role("status").filter(has_text="You have left “LLM engineer”")).to_be_focused()
+    expect(link).to_have_count(0)
+    context.close()
+
+
 def test_without_javascript_all_paths_of_a_chapter_are_listed(browser, site):
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()

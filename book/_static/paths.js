@@ -15,12 +15,14 @@ if (named) {
   history.replaceState(history.state, "", address);
 }
 
-const said = Object.assign(document.createElement("p"), { className: "followed", role: "status" });
+const said = Object.assign(document.createElement("span"), { className: "followed", role: "status" });
 
 function leaveButton(title) {
   const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Leave this path" });
   button.addEventListener("click", () => {
     kept.write(null);
+    const link = button.parentElement.querySelector("a.follow");
+    if (link) said.dataset.left = link.href;
     show();
     said.textContent = `You have left “${title}”.`;
     said.tabIndex = -1;
@@ -42,23 +44,19 @@ function showAtFoot(list) {
   list.prepend(chosen);
 }
 
-/** On the page of all paths: which one is followed. */
-function showAmongAll(buttons) {
-  for (const button of buttons) {
-    const follows = new URL(button.href).searchParams.get("path") === kept.read();
-    const section = button.closest("section");
-    section.classList.toggle("chosen", follows);
-    section.querySelector(".followed")?.remove();
-    if (follows) {
-      const title = section.querySelector("h2").firstChild.textContent;
-      said.replaceChildren("You follow this path. ", leaveButton(title));
-      section.querySelector("h2").after(said);
-    }
+/** On the page of all paths: the one that is followed says so, and can be left. */
+function showAmongAll(links) {
+  for (const link of links) {
+    const follows = new URL(link.href).searchParams.get("path") === kept.read();
+    link.dataset.follow ??= link.textContent;
+    link.textContent = follows ? link.dataset.follow.replace("Follow", "You follow") : link.dataset.follow;
+    link.parentElement.querySelector("button")?.remove();
+    if (follows) link.after(leaveButton(link.dataset.follow.match(/“(.*)”/)[1]));
+    if (said.dataset.left === link.href) link.after(said);
   }
 }
 
 function show() {
-  said.replaceChildren();
   const list = document.querySelector(".on-paths");
   if (list) showAtFoot(list);
   else showAmongAll(document.querySelectorAll("a.follow"));
