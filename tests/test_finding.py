@@ -422,6 +422,19 @@ def test_the_index_holds_what_is_said_and_leaves_out_code():
     assert list(finder.text_of(section)) == ["said"]
 
 
+def test_the_same_book_makes_the_same_index(tmp_path):
+    about = [{"page": f"Page {n}", "part": f"Part {n % 4}", "kind": "section"} for n in range(40)]
+    entries = [
+        finder.entry(f"{n}.html", f"Title {n}", [f"word{n} leader"], one) for n, one in enumerate(about)
+    ]
+    made = []
+    for name in ("one", "two"):
+        finder.index(entries, tmp_path / name)
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        made.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in files})
+    assert made[0] == made[1] and len(made[0]) > len(entries)
+
+
 def test_without_javascript_the_search_page_lists_every_concept(site):
     document = page(site, "search")
     assert document.select_one('meta[name="robots"]')["content"] == "noindex"

@@ -65,9 +65,8 @@ def entry(url: str, title: str, text: list[str], about: dict[str, str]) -> str:
     """The page that Pagefind reads for the place at `url`; `about`: page, part, kind."""
     said = {"at": url, "title": title, **about}
     facts = "".join(f'<i data-pagefind-meta="{name}:{escape(value)}"></i>' for name, value in said.items())
-    part = f'<i data-pagefind-filter="part:{escape(about["part"])}"></i>'
     body = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text or [title])
-    return f'<html lang="en"><body>{body}{facts}{part}</body></html>'
+    return f'<html lang="en"><body>{body}{facts}</body></html>'
 
 
 def sections(doctree: nodes.document, url: str, about: dict[str, str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 
 const PARTS = ["Systems", "LLM engineering", "Agents", "Agent development", "Glossary"];
 const LOADED = 24; // entries that are read of what was found, best first
+const FURTHEST = 240; // looked through for one part
 const MORE = 8; // that are read for a term which goes by another name than the one that was typed
 const CHAPTERS = 8, SECTIONS = 3; // that are shown, and sections of each
 const PAUSE = 60; // ms after a key
@@ -30,14 +31,13 @@ function load(root) {
 const wordsOf = (text) => text.toLowerCase().normalize().replaceAll("’", "'").split(/[^\p{L}\p{N}']+/u).filter(Boolean);
 
 /** Entries by id with their scores: those with all words, and when there are few, those with some of them. */
-async function search(pagefind, asked, part) {
-  const options = part ? { filters: { part } } : {};
-  const found = new Map((await pagefind.search(asked, options)).results.map((it) => [it.id, it]));
+async function search(pagefind, asked) {
+  const found = new Map((await pagefind.search(asked)).results.map((it) => [it.id, it]));
   const words = wordsOf(asked).filter((word) => word.length > 2);
   if (found.size >= 3 || words.length < 2) return [...found.values()];
   const partly = new Map();
   for (const word of words) {
-    for (const it of (await pagefind.search(word, options)).results) {
+    for (const it of (await pagefind.search(word)).results) {
       if (found.has(it.id)) continue;
       const known = partly.get(it.id) ?? { data: it.data, score: 0, words: 0 };
       partly.set(it.id, { data: it.data, score: known.score + Math.log1p(it.score), words: known.words + 1 });
@@ -71,16 +71,26 @@ function worth(chapter, homes) {
   return (first + 0.4 * second + 0.2 * third) * (homes.has(chapter.title) ? HOME : 1);
 }
 
-const readAll = (found, most = LOADED) => Promise.all(found.slice(0, most).map(async (it) => ({ ...await it.data(), score: it.score })));
+/** The best entries of what was found, read: the first `most` of this part, or of all. A part is no filter of
+ *  Pagefind's: those are written in another order at each build, and the book is the same whenever it is built. */
+async function readBest(found, part, most = LOADED) {
+  const fitting = [];
+  for (let at = 0; at < found.length && at < FURTHEST && fitting.length < most; at += most) {
+    const some = found.slice(at, at + most).map(async (it) => ({ ...await it.data(), score: it.score }));
+    fitting.push(...(await Promise.all(some)).filter((entry) => !part || entry.meta.part === part));
+  }
+  return fitting.slice(0, most);
+}
+
 const sameWords = (one, other) => wordsOf(one).join() === wordsOf(other).join();
 
 /** What was found for these words, as chapters with their sections. */
 export async function find(root, asked, part = "") {
   const pagefind = await load(root);
-  const fitting = (await readAll(await search(pagefind, asked, part))).filter((entry) => answers(entry, asked));
+  const fitting = (await readBest(await search(pagefind, asked), part)).filter((entry) => answers(entry, asked));
   const terms = fitting.filter((entry) => isTerm(entry, asked));
   for (const name of new Set(terms.map((term) => term.meta.title).filter((title) => !sameWords(title, asked)))) {
-    const more = (await readAll(await search(pagefind, name, part), MORE)).filter((entry) => answers(entry, name));
+    const more = (await readBest(await search(pagefind, name), part, MORE)).filter((entry) => answers(entry, name));
     const known = new Set(fitting.map((entry) => entry.meta.at));
     fitting.push(...more.filter((entry) => !known.has(entry.meta.at)).map((entry) => ({ ...entry, score: entry.score / 2 })));
   }
@@ -112,6 +122,14 @@ function drawChapter(chapter, level) {
   return make("section", {}, head, make("ul", {}, ...items));
 }
 
+const many = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+function summary(chapters, words, part) {
+  if (!chapters.length) return `Nothing ${part ? `in “${part}”` : "here"} matches “${words}”.`;
+  const places = chapters.reduce((sum, chapter) => sum + Math.min(SECTIONS, chapter.entries.length), 0);
+  return `${many(places, "place")} in ${many(chapters.length, "page")}`;
+}
+
 let views = 0;
 
 /** The search as one element: a box to type in, the parts to choose from, what was found, and a word on it. */
@@ -133,8 +151,7 @@ export function makeView(root, { level = 3 } = {}) {
     try {
       const chapters = await find(root, words, part);
       if (mine !== asked) return; // the reader has typed on
-      const count = chapters.reduce((sum, chapter) => sum + Math.min(SECTIONS, chapter.entries.length), 0);
-      show(chapters, count ? `${count} ${count === 1 ? "place" : "places"} in ${chapters.length} ${chapters.length === 1 ? "page" : "pages"}` : `Nothing here matches “${words}”.`);
+      show(chapters, summary(chapters, words, part));
     } catch {
       if (mine === asked) show([], "The search could not be loaded. The concepts, letter by letter, are in the menu.");
     }
