@@ -108,9 +108,9 @@ def write_book(root: Path) -> None:
     glossary = root / "book" / "glossary.md"  # its links to chapters lead to the only one that is here
     linked = re.sub(r"notebooks/\w+\.ipynb", "notebooks/01_littles_law.ipynb", glossary.read_text("utf-8"))
     glossary.write_text(linked, encoding="utf-8")
-    for name in ("_config.yml", "index.md"):
+    for name in ("_config.yml", "index.md", "CITATION.cff"):
         shutil.copy(ROOT / name, root)
-    pages = ["book/glossary", "book/references", PAGE.removesuffix(".html")]
+    pages = ["book/concepts", "book/glossary", "book/references", PAGE.removesuffix(".html")]
     toc = ["format: jb-book", "root: index", "chapters:", *(f"- file: {page}" for page in pages)]
     (root / "_toc.yml").write_text("\n".join(toc), encoding="utf-8")
     (root / "notebooks").mkdir()

@@ -197,19 +197,6 @@ def test_the_dark_theme_of_the_system_is_followed_without_a_click(browser, site)
     tab.close()
 
 
-def test_search_finds_the_chapter_and_leads_to_it(tab, site):
-    tab.goto(f"{site}{PAGES[-1]}.html")
-    tab.get_by_role("textbox", name="Search").fill("Little")
-    tab.keyboard.press("Enter")
-    tab.locator("#search-results a", has_text="Little’s Law").first.click()
-    expect(tab.locator("h1")).to_contain_text("Little’s Law")
-
-
-def test_search_finds_nothing_where_nothing_is(tab, site):
-    tab.goto(f"{site}search.html?q=xyzzyplugh")
-    expect(tab.locator("#search-results")).to_contain_text("did not match any documents")
-
-
 def test_a_lost_reader_gets_the_404_page_in_full_dress_and_finds_home(tab, site):
     answer = tab.goto(f"{site}notebooks/deep/nowhere.html")
     assert answer.status == 404

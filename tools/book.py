@@ -21,7 +21,16 @@ from pathlib import Path
 
 from tools.project import ROOT
 
-SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
+SOURCES = (
+    "_config.yml",
+    "_toc.yml",
+    "requirements.txt",
+    "index.md",
+    "CITATION.cff",
+    "coursekit/data/catalogue.json",
+    "book/**/*",
+    "notebooks/*.ipynb",
+)
 PAGES = (".md", ".ipynb")
 OPTIONS = ("-W", "-n", "--keep-going", "-q")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -122,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.monotonic()
     print("jupyter-book build .", *OPTIONS, flush=True)
     folder = or_exit(partial(build, touched=touched))
-    pages = sum(1 for _ in folder.rglob("*.html"))
+    pages = sum("posts" not in page.parts for page in folder.rglob("*.html"))  # old addresses lead there
     print(f"{pages} pages in {time.monotonic() - start:.1f} s: {folder / 'index.html'}")
     return 0
 

@@ -22,6 +22,8 @@ BROWSER = [
         "moving",
         "covers",
         "learning",
+        "finding",
+        "search",
         "stepper",
         "cluster",
         "catalogue",

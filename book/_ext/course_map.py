@@ -5,6 +5,7 @@ _toc.yml; until then it is announced as planned and linked from nowhere.
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import covers
@@ -18,6 +19,7 @@ HOME = "book/chapters.yml"
 FACTS = "coursekit/data/catalogue.json"
 
 
+@cache  # every page asks
 def read_parts(source: Path) -> list[dict]:
     """The four parts in order, each with its chapters; a chapter knows its number, its page and its part."""
     parts = yaml.safe_load((Path(source) / HOME).read_text(encoding="utf-8"))
@@ -29,6 +31,7 @@ def read_parts(source: Path) -> list[dict]:
     return parts
 
 
+@cache
 def read_chapters(source: Path) -> dict[str, dict]:
     """All chapters by the name of their page, in order."""
     return {chapter["page"]: chapter for part in read_parts(source) for chapter in part["chapters"]}
