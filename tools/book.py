@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools import live
 from tools.project import ROOT
 
 SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
@@ -67,6 +68,8 @@ def _build(root: Path) -> Path:
     folder = root / "_build"
     for left_over in ("html", ".doctrees", "jupyter_execute"):
         shutil.rmtree(folder / left_over, ignore_errors=True)
+    if root == ROOT:
+        live.ensure()
     command = [Path(sys.executable).with_name("jupyter-book"), "build", root, *OPTIONS]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = _COLOUR.sub("", done.stdout)
