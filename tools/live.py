@@ -27,7 +27,7 @@ KIT = ROOT / "coursekit"
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 CDN = "https://cdn.jsdelivr.net/pyodide/v{version}/full/"
 NAMED = ("anywidget", "ipywidgets")  # that ask for their own version
-UNUSED = ("tests/", "testing/", "terminal/", "sphinxext/", "_mypyc", "lexers/")
+UNUSED = ("/tests/", "/sphinxext/")
 LEXERS = ("__init__", "_mapping", "python", "special")
 EPOCH = (2026, 1, 1, 0, 0, 0)
 

@@ -75,8 +75,11 @@ class TooLong(BaseException):
     """A cell took longer than the page may."""
 
 
-def run_here(path: Path) -> dict:
-    """Run the cells of a notebook as the page does by "Run all", and note what each came to."""
+def run_here(path: Path, apart: set[str] | None = None) -> dict:
+    """Run the cells of a notebook as the page does by "Run all", and note what each came to.
+
+    apart: each cell on its own, after only those that it needs; these cells are known not to run.
+    """
     sys.path.insert(0, str(HOME))
     from inpage import absent, kernel
 
@@ -85,8 +88,9 @@ def run_here(path: Path) -> dict:
 
     def post(kind: str, **what: object) -> None:
         if kind == "begin":
+            heard.pop(what["cell"], None)  # the last one is the one that speaks
             heard[what["cell"]] = []
-        if kind != "plan":
+        if kind not in ("plan", "blocked"):
             heard[list(heard)[-1]].append({"kind": kind, **what})
 
     async def nothing(root: str) -> set[str]:
@@ -101,12 +105,20 @@ def run_here(path: Path) -> dict:
     refused = forbid()
     sources = {name: cell.source for name, cell in cells.items()}
 
+    async def run(name: str) -> None:
+        if apart:
+            engine.shell.reset(new_session=False)
+            engine.memory = type(engine.memory)()
+            await engine.run([name], {one: source for one, source in sources.items() if one not in apart})
+        else:
+            await engine.cell(name, sources[name])
+
     async def all_of_them() -> None:
-        for name, source in sources.items():
+        for name in sources:
             refused.clear()
             signal.alarm(LONGEST_S)
             try:
-                await engine.cell(name, source)
+                await run(name)
             except TooLong:
                 heard[name].append({"kind": "error", "name": "TooLong"})
             signal.alarm(0)

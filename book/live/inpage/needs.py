@@ -16,6 +16,7 @@ class Names:
     binds: set[str] = field(default_factory=set)
     uses: set[str] = field(default_factory=set)  # that it expects from above
     changes: set[str] = field(default_factory=set)  # in place: `x[0] = 1`, `x.append(1)`
+    imports: set[str] = field(default_factory=set)  # those of `binds` that are modules and parts of modules
 
 
 @lru_cache(maxsize=1000)
@@ -32,6 +33,7 @@ def names(source: str) -> Names:
         later |= inside
         found.binds |= binds
         found.changes |= _changes(statement)
+        found.imports |= _imports(statement)
     found.uses |= later - found.binds
     return found
 
@@ -78,6 +80,12 @@ def _changes(statement: ast.stmt) -> set[str]:
     return found - {""}
 
 
+def _imports(statement: ast.stmt) -> set[str]:
+    if not isinstance(statement, ast.Import | ast.ImportFrom):
+        return set()
+    return {(name.asname or name.name).partition(".")[0] for name in statement.names}
+
+
 def _root(node: ast.AST) -> str:
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
         node = node.value
@@ -99,12 +107,15 @@ class Memory:
     def needed(self, target: str, cells: dict[str, str]) -> list[str]:
         """The cells to run before `target`, in order.   cells: id -> source, in the order of the page."""
         order = list(cells)
+        above = order[: order.index(target)]
+        modules = set().union(*(names(cells[cell]).imports for cell in above))
         wanted, plan = set(names(cells[target]).uses), []
-        for cell in reversed(order[: order.index(target)]):
+        for cell in reversed(above):
             its = names(cells[cell])
             bound, as_it_ran = its.binds & wanted, self.ran.get(cell) == cells[cell]
+            changed = (its.changes & wanted) - modules
             fresh = as_it_ran and all(self.writer.get(name) == cell for name in bound)
-            if (bound and not fresh) or (its.changes & wanted and not as_it_ran):
+            if (bound and not fresh) or (changed and not as_it_ran):
                 plan.append(cell)
                 wanted = (wanted - its.binds) | its.uses
             else:
