@@ -23,8 +23,8 @@ function offer(hub) {
   if (there.isConnected) return;
   const item = document.createElement("li");
   item.append(there);
-  document.querySelector(".launch ul").append(item);
-  box.querySelector("summary").textContent = "Change your hub";
+  box.parentElement.before(item);
+  box.querySelector("summary").textContent = "Change hub";
 }
 
 if (form) {

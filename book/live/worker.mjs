@@ -3,6 +3,10 @@
 let python; // Pyodide
 let kernel; // inpage.kernel.Kernel
 
+const ENVIRONMENT = { // as for stored outputs
+  HOME: "/home/pyodide", COLUMNS: "80", MPLBACKEND: "module://matplotlib_inline.backend_inline", PYTHONHASHSEED: "0", TZ: "UTC",
+};
+
 const say = (kind, what = {}) => postMessage({ kind, ...what });
 
 /** Packages that the book does not carry come from Pyodide's network, when a cell asks for them. */
@@ -20,7 +24,7 @@ async function fetchPackage(root) {
 async function start({ base, engine, course, absent, fetched, host }) {
   const { loadPyodide } = await import(`${base}${engine}pyodide.mjs`);
   const archive = fetch(`${base}${course}`).then((answer) => answer.arrayBuffer());
-  python = await loadPyodide({ indexURL: `${base}${engine}`, env: { MPLBACKEND: "module://matplotlib_inline.backend_inline", TZ: "UTC" } });
+  python = await loadPyodide({ indexURL: `${base}${engine}`, env: ENVIRONMENT });
   python.unpackArchive(new Uint8Array(await archive), "zip", { extractDir: "/home/pyodide" });
   const inpage = python.pyimport("inpage.boot");
   kernel = inpage.boot((message) => postMessage(JSON.parse(message)), fetchPackage, JSON.stringify({ absent, fetched, host }));

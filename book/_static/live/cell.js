@@ -22,6 +22,8 @@ export class Cell {
     this.code = this.published;
   }
 
+  get folded() { return this.tools.closest("details:not([open])") !== null; }
+
   get edited() { return this.code !== this.published; }
 
   // Editing
@@ -75,7 +77,6 @@ export class Cell {
     if (this.edited) takeNote(this.id, code, edition(this.published));
     else dropNote(this.id);
     this.#mark();
-    this.page.changed();
   }
 
   #write(code) {
@@ -93,7 +94,6 @@ export class Cell {
     this.#write(this.published);
     dropNote(this.id);
     this.tools.querySelector(".run-cell").focus();
-    this.page.changed();
   }
 
   #mark() {
@@ -101,6 +101,7 @@ export class Cell {
     const there = this.tools.querySelector(".restore-cell");
     if (this.edited && !there) this.#button("restore-cell", "Restore", "edited");
     if (!this.edited && there) there.parentElement.remove();
+    this.page.changed();
   }
 
   #button(name, text, before = "") {

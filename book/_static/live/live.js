@@ -78,7 +78,8 @@ async function run(targets) {
 
 function runAndGoOn(cell) {
   run([cell]);
-  cells[cells.indexOf(cell) + 1]?.focus();
+  const below = cells.slice(cells.indexOf(cell) + 1);
+  below.find((it) => !it.folded)?.focus(); // a solution stays folded
 }
 
 const hearing = {

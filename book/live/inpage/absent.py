@@ -75,6 +75,12 @@ def absent_module(name: str, absent: Absent) -> AbsentModule:
     return module
 
 
+def leave_no_trace() -> None:
+    """Take stand-ins out of `sys.modules`: libraries look there to see whether, say, NumPy is in use."""
+    for name in [name for name, module in list(sys.modules.items()) if isinstance(module, AbsentModule)]:
+        del sys.modules[name]
+
+
 class Finder(MetaPathFinder, Loader):
     """Finds stand-ins for `roots`; a package of `ours` whose first lines use one is absent as a whole.
 
@@ -101,9 +107,9 @@ class Finder(MetaPathFinder, Loader):
     def arrived(self, roots: set[str]) -> None:
         """These can be imported now, and what was imported without them will be imported anew."""
         self.roots -= roots
-        for name, module in list(sys.modules.items()):
-            if isinstance(module, AbsentModule) or name.partition(".")[0] == self.ours:
-                del sys.modules[name]
+        leave_no_trace()
+        for name in [name for name in sys.modules if name.partition(".")[0] == self.ours]:
+            del sys.modules[name]
 
 
 class _Lenient(Loader):

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from .absent import Finder, NotInPage
+from .absent import Finder, NotInPage, leave_no_trace
 from .needs import Memory
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -50,6 +51,14 @@ class _Publisher(DisplayPublisher):
         self.shell.post("clear")
 
 
+class _Formatter(DisplayFormatter):
+    """What becomes of a value in each form it has."""
+
+    def format(self, *args, **kwargs) -> tuple[dict, dict]:
+        leave_no_trace()
+        return super().format(*args, **kwargs)
+
+
 class _Compiler(CachingCompiler):
     """Names code by the cell it stands in, so that a traceback can tell which lines are the reader's."""
 
@@ -71,6 +80,10 @@ class PageShell(InteractiveShell):
     compiler_class = _Compiler
     post: Post
     kernel = "the page"  # coursekit draws and reports for a page when there is a kernel
+
+    def init_display_formatter(self) -> None:
+        self.display_formatter = _Formatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     def show(self, data: dict, metadata: dict, name: str | None = None, update: bool = False) -> None:
         """Send one output, a widget with a snapshot of its state."""
