@@ -6,6 +6,7 @@ and ends in one line.
 """
 
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools import live
+from tools import lite, live
 from tools.project import ROOT
 
 SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "index.md", "book/**/*", "notebooks/*.ipynb")
@@ -69,7 +70,7 @@ def _build(root: Path) -> Path:
     for left_over in ("html", ".doctrees", "jupyter_execute"):
         shutil.rmtree(folder / left_over, ignore_errors=True)
     if root == ROOT:
-        live.ensure()
+        _make_live()
     command = [Path(sys.executable).with_name("jupyter-book"), "build", root, *OPTIONS]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = _COLOUR.sub("", done.stdout)
@@ -77,6 +78,15 @@ def _build(root: Path) -> Path:
     if done.returncode:
         raise NotBuilt(_complaints(log.replace(f"{root}/", "")))
     return html_folder(root)
+
+
+def _make_live() -> None:
+    """What pages need to run cells; and JupyterLite, where it was set up or where all is proved."""
+    if live.ensure() and (lite.is_ready() or os.environ.get("CI") == "true"):
+        try:
+            lite.ensure()
+        except lite.NoLite as problem:
+            print(f"The book is built without JupyterLite: {problem}", flush=True)
 
 
 def _complaints(log: str) -> str:
@@ -101,7 +111,7 @@ def main() -> int:
     start = time.monotonic()
     print("jupyter-book build .", *OPTIONS, flush=True)
     folder = or_exit(build)
-    pages = sum(1 for _ in folder.rglob("*.html"))
+    pages = sum(1 for page in folder.rglob("*.html") if "lite" not in page.relative_to(folder).parts)
     print(f"{pages} pages in {time.monotonic() - start:.1f} s: {folder / 'index.html'}")
     return 0
 

@@ -5,6 +5,7 @@ A notebook is live when most of its cells run in Python in the browser, as measu
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 MEASURED = "book/live/cells.json"
 ENGINE = "_build/live"
+LITE = "_build/lite"  # JupyterLite, where tools/lite.py made it
 LIVE = 2 / 3  # as in tools/live_cells.py
 RUN = """<div class="tools"><button type="button" class="run-cell">Run</button>
 <button type="button" class="edit-cell">Edit</button></div>"""
@@ -66,8 +68,15 @@ def _dress_page(app, pagename: str, templatename: str, context: dict, doctree) -
     if pagename in app.live:
         context["live"] = app.live[pagename]
         context["engine"] = app.engine
+        if _has_lite(app):
+            lite = context["pathto"]("lite/notebooks/index.html", 1)
+            context["launch"] = {**context["launch"], "JupyterLite": f"{lite}?path={pagename}.ipynb"}
         app.add_js_file("live/live.js", type="module")
         app.add_css_file("live/live.css")
+
+
+def _has_lite(app) -> bool:
+    return (Path(app.srcdir) / LITE / "key.txt").exists()
 
 
 def _begin(app) -> None:
@@ -80,11 +89,21 @@ def _deliver(app, error: Exception | None) -> None:
     if error is None and app.live:
         engine, home = Path(app.srcdir) / ENGINE, Path(app.outdir) / "_static" / "live"
         shutil.copytree(engine, home, ignore=shutil.ignore_patterns("key.txt"), dirs_exist_ok=True)
+        if _has_lite(app):
+            shutil.copytree(Path(app.srcdir) / LITE, Path(app.outdir) / "lite", copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    """40 MB need not be there twice."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
 
 
 def setup(app) -> dict:
     app.connect("builder-inited", _begin)
     app.add_post_transform(Tools)
-    app.connect("html-page-context", _dress_page)
+    app.connect("html-page-context", _dress_page, priority=600)  # after course_map
     app.connect("build-finished", _deliver)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
