@@ -9,6 +9,7 @@ as long as nothing changed that all pages are made with.
 import argparse
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from tools import lite, live
 from tools.project import ROOT
 
 SOURCES = (
@@ -87,6 +89,8 @@ def _build(root: Path, *, touched: bool) -> Path:
         for left_over in ("html", ".doctrees", "jupyter_execute"):
             shutil.rmtree(folder / left_over, ignore_errors=True)
     sealed.unlink(missing_ok=True)  # a build that failed is not gone on with: it would warn no more
+    if root == ROOT:
+        _make_live()
     command = [Path(sys.executable).with_name("jupyter-book"), "build", root, *OPTIONS]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log = _COLOUR.sub("", done.stdout)
@@ -104,6 +108,15 @@ def _seal(root: Path) -> str:
         if path.suffix not in PAGES:
             digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _make_live() -> None:
+    """What pages need to run cells; and JupyterLite, where it was set up or where all is proved."""
+    if live.ensure() and (lite.is_ready() or os.environ.get("CI") == "true"):
+        try:
+            lite.ensure()
+        except lite.NoLite as problem:
+            print(f"The book is built without JupyterLite: {problem}", flush=True)
 
 
 def _complaints(log: str) -> str:
@@ -131,7 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.monotonic()
     print("jupyter-book build .", *OPTIONS, flush=True)
     folder = or_exit(partial(build, touched=touched))
-    pages = sum("posts" not in page.parts for page in folder.rglob("*.html"))  # old addresses lead there
+    aside = {"posts", "lite"}  # old addresses, and another program
+    pages = sum(not aside & set(page.relative_to(folder).parts) for page in folder.rglob("*.html"))
     print(f"{pages} pages in {time.monotonic() - start:.1f} s: {folder / 'index.html'}")
     return 0
 

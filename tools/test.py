@@ -32,10 +32,16 @@ BROWSER = [
         "warehouse_view",
         "oncall",
         "graph_widgets",
+        "live",
     )
 ]
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run
-SLOW = [*BROWSER, "tests/test_lab.py", "tests/test_twice.py"]  # asyncio and a browser share no process
+SLOW = [
+    *BROWSER,
+    "tests/test_lab.py",
+    "tests/test_live_all.py",
+    "tests/test_twice.py",
+]  # asyncio and a browser share no process
 
 STEPS: dict[str, list[list[str]]] = {
     "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
@@ -46,7 +52,7 @@ STEPS: dict[str, list[list[str]]] = {
     "measure": [[PYTHON, "-m", "tools.measure", "--quick"]],
     "pages": [[*PYTEST, *BROWSER]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
-    "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"]],
+    "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"], [*PYTEST, "tests/test_live_all.py"]],
 }
 # What fails here is tried once more, alone: a busy machine breaks no promise.
 AGAIN = ["unit", "pages", "lab"]

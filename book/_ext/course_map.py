@@ -93,6 +93,12 @@ def _say_where_we_are(app, pagename: str, templatename: str, context: dict, doct
         context["launch"] = launch_links(pagename, theme["source_repository"], theme["source_branch"])
 
 
+def _introduce(app, pagename: str, templatename: str, context: dict, doctree) -> None:
+    if "chapter" in context:
+        about = app.builder.templates.render("chapter/about.html", context)
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{about}", 1)
+
+
 def _check(app, env) -> None:
     notebooks = {page for page in env.found_docs if page.startswith("notebooks/")}
     for page in sorted(notebooks - read_chapters(app.srcdir).keys()):
@@ -103,4 +109,5 @@ def setup(app) -> dict:
     app.add_directive("chapters", Chapters)
     app.connect("env-check-consistency", _check)
     app.connect("html-page-context", _say_where_we_are)
+    app.connect("html-page-context", _introduce, priority=800)  # when all that it tells is known
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
