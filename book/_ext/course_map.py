@@ -5,6 +5,7 @@ _toc.yml; until then it is announced as planned and linked from nowhere.
 """
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 HOME = "book/chapters.yml"
+_BEGIN = re.compile(r"(</h1>.*?)(?=<section|<div class=\"cell)", re.DOTALL)  # up to the first cell
 FACTS = "coursekit/data/catalogue.json"
 
 
@@ -96,7 +98,8 @@ def _say_where_we_are(app, pagename: str, templatename: str, context: dict, doct
 def _introduce(app, pagename: str, templatename: str, context: dict, doctree) -> None:
     if "chapter" in context:
         about = app.builder.templates.render("chapter/about.html", context)
-        context["body"] = context["body"].replace("</h1>", f"</h1>\n{about}", 1)
+        title, promise, rest = _BEGIN.split(context["body"], maxsplit=1)
+        context["body"] = f"{title}{promise}{about}\n{rest}"
 
 
 def _check(app, env) -> None:
@@ -109,5 +112,5 @@ def setup(app) -> dict:
     app.add_directive("chapters", Chapters)
     app.connect("env-check-consistency", _check)
     app.connect("html-page-context", _say_where_we_are)
-    app.connect("html-page-context", _introduce, priority=800)  # when all that it tells is known
+    app.connect("html-page-context", _introduce, priority=850)  # when all that it tells is known
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
