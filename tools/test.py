@@ -26,10 +26,16 @@ BROWSER = [
         "oncall",
         "graph_widgets",
         "live",
+        "lite",
     )
 ]
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run
-SLOW = [*BROWSER, "tests/test_lab.py", "tests/test_live_all.py", "tests/test_twice.py"]  # asyncio and a browser share no process
+SLOW = [
+    *BROWSER,
+    "tests/test_lab.py",
+    "tests/test_live_all.py",
+    "tests/test_twice.py",
+]  # asyncio and a browser share no process
 
 STEPS: dict[str, list[list[str]]] = {
     "lint": [[PYTHON, "-m", "ruff", "check", "."], [PYTHON, "-m", "ruff", "format", "--check", "."]],
