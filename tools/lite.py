@@ -1,8 +1,8 @@
-"""`python -m tools.lite`: JupyterLite with the live notebooks, under /lite/ of the book; nothing of it leaves here.
+"""`python -m tools.lite`: JupyterLite with the live notebooks, under /lite/ of the book.
 
 It has an environment of its own (JupyterLite and JupyterLab get in each other's way), pinned in
-book/live/lite.txt (`--lock` chooses anew). Python in the browser is the one of the pages; what notebooks import
-is packed into wheels from that environment. NumPy and Matplotlib come from Pyodide's network when imported.
+book/live/lite.txt (`--lock` chooses anew). Python in the browser is the one of the pages; what notebooks
+import is packed into wheels from that environment. NumPy and Matplotlib come from Pyodide's network.
 """
 
 import hashlib
@@ -30,14 +30,16 @@ OUT = ROOT / "_build" / "lite"
 UV = [sys.executable, "-m", "uv"]
 HEADER = "# Chosen by `python -m tools.lite --lock`; for JupyterLite only.\n"
 NEEDS = (
-    "jupyterlite-core", "jupyterlite-pyodide-kernel", "jupyter-server", "jupyterlab-server", "anywidget", "ipywidgets",
-    "jupyterlab-widgets", "ipython", "jedi", "micropip", "tqdm",
+    "jupyterlite-core", "jupyterlite-pyodide-kernel", "jupyter-server", "jupyterlab-server", "anywidget",
+    "ipywidgets", "jupyterlab-widgets", "ipython", "jedi", "packaging", "tqdm",
 )  # fmt: skip
+MICROPIP = "micropip==0.11.1"  # Pyodide's own, for its Python and not for ours
 PACKED = ("micropip", "ipython", "jedi", "comm", "ipywidgets", "anywidget", "tqdm")  # and what they need
 NOT_PACKED = {"pexpect", "ptyprocess", "widgetsnbextension", "colorama", "psutil"}
+UNUSED = ("/tests/", "/test/", "django-stubs", "typeshed/stubs", "labextension", "nbextension")
 PRELOADED = ["micropip", "piplite", "ipykernel", "comm", "pyodide-kernel", "ipython", "jedi", "coursekit"]
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
-FIRST_CELL = "import inpage.lite  # names that are not to be had here say so at their first use"
+FIRST_LINE = "import inpage.lite  # names that are not to be had here say so at their first use"
 
 
 class NoLite(Exception):
@@ -57,6 +59,8 @@ def environment() -> None:
     print("Getting JupyterLite …", flush=True)
     _run([*UV, "venv", "--quiet", "--clear", "--python", sys.executable, ENV])
     _run([*UV, "pip", "install", "--quiet", "--no-deps", "--python", ENV, "--requirement", PINS])
+    newer = ["--python-version", "3.14", "--only-binary", ":all:", "--target", site_packages()]
+    _run([*UV, "pip", "install", "--quiet", "--no-deps", "--python", ENV, *newer, MICROPIP])
     (ENV / "pins.txt").write_text(PINS.read_text(encoding="utf-8"), encoding="utf-8")
 
 
@@ -101,7 +105,8 @@ def entry(name: str, version: str, data: bytes, file: str, imports: list[str], d
     """What Pyodide's list of packages says about one of ours."""
     return {
         "name": name, "version": version, "file_name": file, "install_dir": "site", "package_type": "package",
-        "sha256": hashlib.sha256(data).hexdigest(), "imports": imports, "depends": depends, "unvendored_tests": False,
+        "sha256": hashlib.sha256(data).hexdigest(), "imports": imports, "depends": depends,
+        "unvendored_tests": False,
     }  # fmt: skip
 
 
@@ -119,11 +124,16 @@ def pack(home: Path) -> dict[str, dict]:
     dists = closure()
     for name, dist in dists.items():
         kept = [path for path in dist.files or () if _is_packed(str(path))]
-        needs = [_normal(re.match(r"[\w.-]+", one)[0]) for one in dist.requires or () if "extra ==" not in one]
+        needs = [
+            _normal(re.match(r"[\w.-]+", one)[0]) for one in dist.requires or () if "extra ==" not in one
+        ]
         files = {str(path): dist.locate_file(path).read_bytes() for path in kept}
         add(name, dist.version, files, sorted(set(needs) & dists.keys()))
     ours = {f"coursekit/{path.relative_to(live.KIT)}": path.read_bytes() for path in live.kit_files()}
-    ours |= {f"inpage/{name}": (HOME / "inpage" / name).read_bytes() for name in ("__init__.py", "absent.py", "lite.py")}
+    ours |= {
+        f"inpage/{name}": (HOME / "inpage" / name).read_bytes()
+        for name in ("__init__.py", "absent.py", "lite.py")
+    }
     ours["inpage/absent.json"] = json.dumps(sorted({*absent_roots(), *FETCHED, "mpl_toolkits"})).encode()
     ours["coursekit-0.1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: coursekit\nVersion: 0.1.0\n"
     add("coursekit", "0.1.0", ours, ["anywidget", "ipywidgets", "tqdm"])
@@ -131,15 +141,16 @@ def pack(home: Path) -> dict[str, dict]:
         name, version = path.name.split("-")[:2]
         shutil.copy(path, home)
         if name != "widgetsnbextension" or version.startswith("4"):
-            known = entry(_normal(name), version, path.read_bytes(), path.name, [name], ["ipython", "micropip"])
+            known = entry(
+                _normal(name), version, path.read_bytes(), path.name, [name], ["ipython", "micropip"]
+            )
             entries[_normal(name)] = known
     return entries
 
 
 def _is_packed(name: str) -> bool:
-    return name.endswith((".py", ".json", "METADATA", ".pyi", ".js", ".css")) and not name.startswith("..") and not any(
-        part in name for part in ("/tests/", "/test/", "third_party/django-stubs", "labextension", "nbextension")
-    )  # fmt: skip
+    wanted = name.endswith((".py", ".json", "METADATA", ".pyi", ".js", ".css")) and not name.startswith("..")
+    return wanted and not any(part in name for part in UNUSED)
 
 
 def ensure() -> Path:
@@ -171,9 +182,9 @@ def _make(engine: Path) -> None:
     (pyodide / "pyodide-lock.json").write_text(json.dumps(known), encoding="utf-8")
     for path in live.live_notebooks():
         notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.source == COLAB_CELL:
-                cell.source = FIRST_CELL
+        notebook.cells = [cell for cell in notebook.cells if cell.source != COLAB_CELL]
+        first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        first.source = f"{FIRST_LINE}\n\n{first.source}"
         nbformat.write(notebook, files / path.name)
     _configure()
     _run([next(ENV.glob("*/jupyter-lite*")), "build", "--output-dir", OUT], WORK)

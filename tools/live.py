@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tools import node
-from tools.live_cells import CELLS, FETCHED, HOME, LIVE, PACKAGES, absent_roots, code_cells, imported
+from tools.live_cells import CELLS, FETCHED, HOME, LIVE, PACKAGES, absent_roots, code_cells
 from tools.project import ROOT, notebooks
 
 OUT = ROOT / "_build" / "live"
@@ -80,7 +80,9 @@ def package_files() -> dict[str, Path]:
         spec = find_spec(name)
         root = Path(spec.origin)
         for path in sorted(root.parent.rglob("*")) if spec.submodule_search_locations else [root]:
-            inside = str(path.relative_to(root.parent.parent if spec.submodule_search_locations else root.parent))
+            inside = str(
+                path.relative_to(root.parent.parent if spec.submodule_search_locations else root.parent)
+            )
             if path.suffix in (".py", ".json") and not _left_out(inside):
                 found[inside] = path
     return found
@@ -131,7 +133,7 @@ def _key() -> str:
 
 
 def ensure() -> Path | None:
-    """The folder of what pages need, made now unless it is up to date; None, and a line, where that cannot be."""
+    """The folder of what pages need, made unless it is up to date; None, and a line, where that cannot be."""
     key, stamp = _key(), OUT / "key.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
         return OUT
@@ -176,7 +178,7 @@ def _keep(name: str, suffix: str, data: bytes) -> str:
 
 
 def _npm() -> Path:
-    """A folder with what package-lock.json names, and the editor in one file; npm runs only after a change."""
+    """A folder with what package-lock.json names, the editor in one file; npm runs only after a change."""
     sources = [HOME / name for name in ("package.json", "package-lock.json", "editor.mjs")]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     stamp = SHOP / "key.txt"
@@ -188,7 +190,14 @@ def _npm() -> Path:
     for path in sources:
         shutil.copy(path, SHOP)
     node.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], SHOP)
-    how = ["--bundle", "--minify", "--format=esm", "--legal-comments=none", "--outfile=editor.js", "--log-level=error"]
+    how = [
+        "--bundle",
+        "--minify",
+        "--format=esm",
+        "--legal-comments=none",
+        "--outfile=editor.js",
+        "--log-level=error",
+    ]
     node.run([command, "node_modules/esbuild/bin/esbuild", "editor.mjs", *how], SHOP)
     stamp.write_text(key, encoding="utf-8")
     return SHOP

@@ -1,7 +1,8 @@
 """`python -m tools.live_cells`: which cells run in the published page, measured: book/live/cells.json.
 
-Each notebook is run here as the page would run it: by the page's own Python modules, with no thread, no process,
-no connection, and nothing to import but the standard library, NumPy, Matplotlib and what the page brings along.
+Each notebook is run here as the page would run it: by the page's own Python modules, with no thread, no
+process, no connection, and nothing to import but the standard library, NumPy, Matplotlib and what the page
+brings along.
 """
 
 import argparse
@@ -58,7 +59,9 @@ def imported(source: str) -> set[str]:
     except SyntaxError:
         return set()
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
-    of = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    of = {
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
     return {name.partition(".")[0] for name in plain | of}
 
 
@@ -146,7 +149,14 @@ def report(cells: dict, heard: dict[str, list[dict]]) -> dict:
             given = [said["data"].get("text/plain") for said in heard[name] if said["kind"] == "display"]
             stored = [out.data.get("text/plain") for out in cell.outputs if "data" in out]
             same, differ = (same + 1, differ) if given == stored else (same, [*differ, name])
-    return {"of": len(cells), "cells": list(cells), "needs": needs, "slow": slow, "same": same, "differ": differ}
+    return {
+        "of": len(cells),
+        "cells": list(cells),
+        "needs": needs,
+        "slow": slow,
+        "same": same,
+        "differ": differ,
+    }
 
 
 def reason(heard: list[dict]) -> str:
@@ -195,7 +205,10 @@ def main(arguments: list[str] | None = None) -> int:
         found["needs"] |= dict.fromkeys(ON_32_BITS.get(path.stem, ()), "64 bits")
         ran, of = found["of"] - len(found["needs"]), found.pop("of")
         live = "live" if ran >= LIVE * of else "not live"
-        print(f"{path.stem:32} {ran:3} of {of:3} run: {live}; {same} as stored, not: {' '.join(differ)}", flush=True)
+        print(
+            f"{path.stem:32} {ran:3} of {of:3} run: {live}; {same} as stored, not: {' '.join(differ)}",
+            flush=True,
+        )
         stored[path.stem] = found
     CELLS.write_text(json.dumps(dict(sorted(stored.items())), indent=1) + "\n", encoding="utf-8")
     return 0

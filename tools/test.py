@@ -33,6 +33,7 @@ BROWSER = [
         "oncall",
         "graph_widgets",
         "live",
+        "lite",
     )
 ]
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run

@@ -1,4 +1,4 @@
-"""A chapter can be opened in the reader's own JupyterHub: the script that keeps its address, where it is needed."""
+"""A chapter can be opened in the reader's own JupyterHub: the script that keeps its address."""
 
 
 def _dress_page(app, pagename: str, templatename: str, context: dict, doctree) -> None:

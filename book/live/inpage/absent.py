@@ -1,8 +1,8 @@
-"""Stand-ins for what the page cannot import: they can be imported and passed on, and say so at their first use.
+"""Stand-ins for what the page cannot import: they can be passed on, and say so at their first use.
 
-A notebook's first cell imports all that the whole notebook needs. Here a name that is not to be had is bound to
-an `Absent`; whoever calls it, reads it or computes with it gets `NotInPage`, which names what is missing and the
-way out. Nothing is imitated.
+A notebook's first cell imports all that the whole notebook needs. Here a name that is not to be had is
+bound to an `Absent`; whoever calls it, reads it or computes with it gets `NotInPage`, which names what is
+missing and the way out. Nothing is imitated.
 """
 
 import sys
@@ -11,11 +11,11 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-USES = (
-    "call iter next len getitem setitem delitem contains bool int float index str repr format bytes hash "
-    "enter exit aenter aexit aiter await lt le gt ge eq ne add radd sub rsub mul rmul truediv rtruediv "
-    "floordiv mod rmod pow rpow matmul neg abs and xor set_name mro_entries"
-).split()
+USES = """
+call iter next len getitem setitem delitem contains bool int float index str repr format bytes hash
+enter exit aenter aexit aiter await lt le gt ge eq ne add radd sub rsub mul rmul truediv rtruediv
+floordiv mod rmod pow rpow matmul neg abs and xor set_name mro_entries
+"""
 
 
 class NotInPage(BaseException):
@@ -30,7 +30,7 @@ class NotInPage(BaseException):
 
 
 class Absent:
-    """A name of a module that is not here. Attributes are as absent as the whole; any use raises NotInPage."""
+    """A name of a module that is not here, its attributes as absent as the whole; any use raises."""
 
     def __init__(self, root: str, say: Callable[[str], str]) -> None:
         self.__dict__.update(_root=root, _say=say)
@@ -55,7 +55,7 @@ def _refuse(self: Absent, *args: object, **kwargs: object) -> None:
     raise NotInPage(self._root, self._say(self._root))
 
 
-for _use in USES:
+for _use in USES.split():
     setattr(Absent, f"__{_use}__", _refuse)
 
 

@@ -1,7 +1,8 @@
 """IPython as it runs behind the page: its outputs go to `post`, its tracebacks show the reader's own lines.
 
 One message is one call of `post(kind, **what)`: `begin`, `stream`, `display`, `clear`, `error` and `end` of a
-cell, `plan` before a run, `blocked` of a cell that needs one which failed. The tool that measures the notebooks listens to the same messages.
+cell, `plan` before a run, `blocked` of a cell that needs one which failed. The tool that measures the
+notebooks listens to the same messages.
 """
 
 import json
@@ -9,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
@@ -63,7 +65,7 @@ class _Compiler(CachingCompiler):
     """Names code by the cell it stands in, so that a traceback can tell which lines are the reader's."""
 
     cell = ""
-    begins: dict[str, str] = {}  # name of code -> the first line of its cell
+    begins: ClassVar[dict[str, str]] = {}  # name of code -> the first line of its cell
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         name = f"<cell {self.cell} {number}>"

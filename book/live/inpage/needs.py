@@ -1,4 +1,4 @@
-"""Which cells above a cell it needs: those that last gave its names a value, and those that changed them since.
+"""Which cells above a cell it needs: those that last gave its names a value, or changed them since.
 
 Read from the code, without running it: what a statement binds, uses and changes in place.
 """
