@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin, urlparse
 from xml.etree import ElementTree
 
 import pytest
+import specimen
 import test_book
 import yaml
 from bs4 import BeautifulSoup
@@ -297,6 +298,16 @@ def test_a_redirect_to_nowhere_stops_the_build(tmp_path):
     (tmp_path / redirects.HOME).write_text("old: 99_nothing\n")
     with pytest.raises(ExtensionError, match=r"book/redirects.yml: old leads to '99_nothing'; there are 01_"):
         redirects.read_redirects(tmp_path)
+
+
+def test_a_slip_in_the_data_ends_the_build_in_one_line_that_names_it(tmp_path):
+    specimen.write_book(tmp_path)
+    with (tmp_path / redirects.HOME).open("a", encoding="utf-8") as data:
+        data.write("old: 99_nothing\n")
+    with pytest.raises(book.NotBuilt) as stopped:
+        book.build(tmp_path)
+    assert str(stopped.value).startswith("book/redirects.yml: old leads to '99_nothing'; there are 01_")
+    assert "\n" not in str(stopped.value)
 
 
 @pytest.mark.parametrize("name", [*PAGES, "404"])

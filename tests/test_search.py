@@ -302,7 +302,7 @@ def test_the_map_lights_what_a_chapter_needs_and_leads_to(tab, site):
         "(all) => all.map((one) => one.dataset.chapter.slice(0, 2))"
     )
     assert leads == ["18"]
-    expect(tab.locator(".route-said")).to_contain_text("Builds on Little's Law, Prompting and retrieval")
+    expect(tab.locator(".route-said")).to_contain_text("builds on Little's Law, Prompting and retrieval")
 
 
 def test_arrow_keys_walk_the_map_and_enter_opens_a_chapter(tab, site):

@@ -37,6 +37,7 @@ PAGES = (".md", ".ipynb")
 OPTIONS = ("-W", "-n", "--keep-going", "-q")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL): ")
+_STOPPED = re.compile(r"^sphinx\.errors\.ExtensionError: (.+)", re.MULTILINE)  # by one of book/_ext
 
 
 class NotBuilt(Exception):
@@ -122,6 +123,7 @@ def _make_live() -> None:
 def _complaints(log: str) -> str:
     """The lines of the log that name what is wrong; when none does, its last words."""
     lines = [line.replace("::", ":", 1) for line in log.splitlines() if _COMPLAINT.search(line)]
+    lines += _STOPPED.findall(log)
     return "\n".join(dict.fromkeys(lines)) or "\n".join(log.strip().splitlines()[-12:])
 
 

@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from terms import HOME, Term, link, pattern, read_terms
 
 _ROLE = re.compile(r"\{term\}`([^`<]+?)(?:\s*<[^>]*>)?`")
+_ASIDE = re.compile("Exercise|What you now know|Then and now|In practice")
 ELSEWHERE = 5  # chapters that are named
 
 
@@ -56,8 +57,14 @@ def home_of(term: Term, mentions) -> str | None:
     for name, title in mentions.sections.items():
         if titled.search(title):
             return name
+    return fullest(term, mentions)
+
+
+def fullest(term: Term, mentions) -> str | None:
+    """Id of the section that says the term most often; one that teaches goes before one that looks back."""
     counts = {name: seen[term.title] for name, seen in mentions.counts.items() if seen[term.title]}
-    return max(counts, key=counts.get) if counts else None
+    teaches = {name: not _ASIDE.match(mentions.sections[name]) for name in counts}
+    return max(counts, key=lambda name: (teaches[name], counts[name]), default=None)
 
 
 def _fill(app, doctree: nodes.document, page: str) -> None:
@@ -80,10 +87,10 @@ def _fill(app, doctree: nodes.document, page: str) -> None:
             line = [nodes.Text("Built in "), to(chapters[term.page], home, said.sections.get(home))]
         others = []
         for other, there in app.env.mentions.items():
-            counts = {name: seen[term.title] for name, seen in there.counts.items() if seen[term.title]}
-            if counts and other != term.page:
-                best = max(counts, key=counts.get)
-                others.append((sum(counts.values()), other, best, there.sections[best]))
+            best = fullest(term, there)
+            if best and other != term.page:
+                often = sum(seen[term.title] for seen in there.counts.values())
+                others.append((often, other, best, there.sections[best]))
         most = sorted(sorted(others, reverse=True)[:ELSEWHERE], key=lambda one: one[1])
         for number, (_, other, section, title) in enumerate(most):
             line += [nodes.Text("; " if number else "; also "), to(chapters[other], section, title)]

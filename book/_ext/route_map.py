@@ -117,11 +117,11 @@ class RouteMap(SphinxDirective):
 
     def _words(self, name: str) -> str:
         said = [
-            f"{kind} {', '.join(self.titles[one] for one in names)}"
+            f"{kind.lower()} {', '.join(self.titles[one] for one in names)}"
             for kind, names in self.near[name].items()
             if names
         ]
-        return "; ".join(said) or "Stands alone"
+        return "; ".join(said) or "stands alone"
 
     def _list(self, part: dict) -> nodes.section:
         title = nodes.title("", f"Part {part['numeral']}: {part['title']}")
