@@ -453,6 +453,6 @@ def test_a_word_in_the_data_that_no_term_explains_stops_the_build(tmp_path):
 
 
 def test_the_book_is_counted_without_its_old_addresses(capsys, monkeypatch, site):
-    monkeypatch.setattr(book, "build", lambda: site)
+    monkeypatch.setattr(book, "build", lambda **_: site)
     book.main([])
     assert f"{len(PAGES) + 2} pages in " in capsys.readouterr().out

@@ -93,7 +93,9 @@ def _build(root: Path, *, touched: bool) -> Path:
     if root == ROOT:
         _make_live()
     command = [Path(sys.executable).with_name("jupyter-book"), "build", root, *OPTIONS]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ours = os.environ | {"PYTHONPATH": str(ROOT)}  # its extensions use tools and coursekit
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=root, env=ours, text=True, **both)
     log = _COLOUR.sub("", done.stdout)
     (folder / "book.log").write_text(log, encoding="utf-8")
     if done.returncode:
