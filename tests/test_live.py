@@ -18,6 +18,7 @@ from tools.project import notebooks
 LAW = "notebooks/01_littles_law.html"
 FIRST, LAST_LINES = "8daa96e2", "6e2ac206"  # `inside`, and L = λW from it
 GUESS = "e84c5b2c"  # exercise 2: how many times as long at 90 % as at 60 %
+GUESSED = "bffad276"  # the bakers get faster: readers guess before they see what that brings
 COLD_S = 60
 VIEW = "application/vnd.jupyter.widget-view+json"
 OUTPUTS = """() => Object.fromEntries([...document.querySelectorAll(".cell.runs")]
@@ -187,6 +188,13 @@ def test_a_cell_runs_first_what_it_needs(tab):
     expect(cell(tab, "887df18c").locator(".live-label span")).to_contain_text("no output")
     assert any("1 cell that this one needs" in text for text in tab.evaluate("said"))
     expect(cell(tab, LAST_LINES).locator(".live > div")).to_have_text("(1.3, 0.5, 2.6, 1.3)")
+
+
+def test_whoever_runs_a_cell_need_not_guess_its_output_any_more(tab):
+    guess = cell(tab, GUESSED).locator("details.reveal")
+    expect(guess).not_to_have_attribute("open", "")
+    press_run(tab, GUESSED)
+    expect(guess).to_have_attribute("open", "")
 
 
 def test_the_stored_output_is_one_click_away(tab):

@@ -122,6 +122,9 @@ export class Cell {
 
   // Running
 
+  /** Whoever runs a cell has seen its output: a guess that waits for it is over. */
+  reveal() { this.stored?.closest("details.reveal")?.setAttribute("open", ""); }
+
   wait() { this.el.classList.add("waiting"); }
   rest() { this.el.classList.remove("waiting", "running"); }
 

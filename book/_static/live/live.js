@@ -61,7 +61,10 @@ async function wake() {
 async function run(targets) {
   runs += 1;
   progress = { done: 0, of: targets.length };
-  for (const cell of targets) cell.wait();
+  for (const cell of targets) {
+    cell.wait();
+    cell.reveal();
+  }
   showState();
   let mine;
   try {
