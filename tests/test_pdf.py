@@ -1,12 +1,14 @@
 """The book on paper: every page once, in order, with links that lead inside."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader, PdfWriter
 from pypdf.annotations import Link
+from test_pages import serve_book
 
-from tools import pdf
+from tools import book, chromium, pdf
 
 HERE, SITE = "http://127.0.0.1:8000/live/", "https://example.org/live/"
 
@@ -53,3 +55,32 @@ def test_the_contents_are_those_of_the_book_without_what_ages(tmp_path):
     text = "root: index\nparts:\n- caption: Part I\n  chapters: [{file: a}, {file: book/status}]\n"
     (tmp_path / "_toc.yml").write_text(text)
     assert pdf.contents(Path(tmp_path)) == [("Front page", ["index"]), (toc["parts"][0]["caption"], ["a"])]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory) -> str:
+    """The text of a chapter as it stands on paper."""
+    if chromium.find() is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(chromium.ADVICE)
+    name = "notebooks/16_agent_development_series"
+    for address in serve_book(book.ensure()):
+        file = pdf.print_pages([name], address, tmp_path_factory.mktemp("printed"))[name]
+        return "\n".join(page.extract_text() for page in PdfReader(file).pages)
+
+
+def test_on_paper_a_chapter_has_its_text_its_solutions_and_the_figures_that_move(printed):
+    assert "A sentence of requirements" in printed
+    assert "books = 3" in printed  # the solution of exercise 1
+    assert "it needs JavaScript here" not in printed
+    assert "Renewed twice." in printed  # on the page it waits for a guess
+
+
+def test_on_paper_there_is_nothing_to_press(printed):
+    for chrome in (
+        "Skip to content",
+        "Open in Colab",
+        "Run in this page",
+        "Show the source",
+        "Mark this chapter",
+    ):
+        assert chrome not in printed, chrome

@@ -18,6 +18,7 @@ BROWSER = [
     for name in (
         "book",
         "facts",
+        "pdf",
         "pages",
         "moving",
         "covers",
@@ -51,7 +52,7 @@ STEPS: dict[str, list[list[str]]] = {
     "notebooks": [[*PYTEST, *TWO_AT_A_TIME, *COMPARE, "-rN", "notebooks"]],
     "book": [[PYTHON, "-m", "tools.book"]],
     "measure": [[PYTHON, "-m", "tools.measure", "--quick"]],
-    "pages": [[*PYTEST, *BROWSER]],
+    "pages": [[*PYTEST, *TWO_AT_A_TIME, *BROWSER]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
     "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"], [*PYTEST, "tests/test_live_all.py"]],
 }
