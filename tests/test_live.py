@@ -190,13 +190,6 @@ def test_a_cell_runs_first_what_it_needs(tab):
     expect(cell(tab, LAST_LINES).locator(".live > div")).to_have_text("(1.3, 0.5, 2.6, 1.3)")
 
 
-def test_whoever_runs_a_cell_need_not_guess_its_output_any_more(tab):
-    guess = cell(tab, GUESSED).locator("details.reveal")
-    expect(guess).not_to_have_attribute("open", "")
-    press_run(tab, GUESSED)
-    expect(guess).to_have_attribute("open", "")
-
-
 def test_the_stored_output_is_one_click_away(tab):
     box = cell(tab, FIRST)
     stored, fresh = box.locator(".cell_output:not(.live)"), box.locator(".live > div")
@@ -222,6 +215,13 @@ def test_numpy_is_asked_for_at_its_own_address_and_its_absence_is_said(tab, aske
     ]
     assert foreign and all(re.match(rf"{re.escape(CDN)}numpy-[\d.]+-cp314\S*\.whl$", url) for url in foreign)
     expect(cell(tab, "e25be818").locator(".cell_output:not(.live)")).to_be_visible()
+
+
+def test_whoever_runs_a_cell_need_not_guess_its_output_any_more(tab):
+    guess = cell(tab, GUESSED).locator("details.reveal")
+    expect(guess).not_to_have_attribute("open", "")
+    press_run(tab, GUESSED)
+    expect(guess).to_have_attribute("open", "")
 
 
 def test_a_cell_that_cannot_run_here_says_so_instead_of_run(tab):

@@ -272,7 +272,7 @@ def test_a_fold_opens_by_keyboard_and_says_what_is_inside(tab, sample):
     tab.locator("summary", has_text="Solution").focus()
     tab.keyboard.press("Enter")
     expect(tab.get_by_text("answer = 4")).to_be_visible()
-    assert tab.locator("summary").all_text_contents() == ["Show the source", "Solution"]
+    assert tab.locator("details.fold > summary").all_text_contents() == ["Show the source", "Solution"]
 
 
 def test_a_copy_button_copies_the_code_of_its_cell(browser, sample):

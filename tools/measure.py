@@ -36,21 +36,31 @@ def modules(folder: Path) -> Path:
     return folder
 
 
+def pages(site: Path) -> list[str]:
+    """The pages of the book: neither JupyterLite, which is another program, nor old addresses."""
+    found = [page.relative_to(site) for page in sorted(site.rglob("*.html"))]
+    return [str(page) for page in found if page.parts[0] not in ("lite", "posts", "_static")]
+
+
 def measure(site: Path, *options: str) -> dict:
     """What the script finds out about every page below `site`. Raises: CalledProcessError with its words."""
     with TemporaryDirectory() as folder:
-        where = ["--site", site, "--base", serve.base_path(), "--chromium", chromium.find(), "--out", RESULT]
-        command = [DRIVER / "node", SCRIPT, *where, "--modules", modules(Path(folder)), "--max-pages", "400"]
+        listed = Path(folder, "pages.txt")
+        listed.write_text("\n".join(pages(site)))
+        where = ["--site", site, "--base", serve.base_path(), "--pages-file", listed, "--out", RESULT]
+        tools = ["--chromium", chromium.find(), "--modules", modules(Path(folder)), "--max-pages", "400"]
+        command = [DRIVER / "node", SCRIPT, *where, *tools]
         subprocess.run([*command, "--label", "this book", *options], check=True, stderr=sys.stderr)
     return json.loads(RESULT.read_text(encoding="utf-8"))
 
 
 def limits(found: dict) -> dict[str, tuple[float, float]]:
     """Each promise of the book: what was measured, and the most that it may be."""
-    pages = [page for page in found["pages"] if page.get("desktop")]
-    views = [page[size] for page in pages for size in ("desktop", "mobile")]
+    seen = [page for page in found["pages"] if page.get("desktop")]
+    views = [page[size] for page in seen for size in ("desktop", "mobile")]
     links, total = found["totals"]["links"], found["totals"]
-    weights = [page["desktop"]["bytes_gzip"] / 1000 for page in pages]
+    broken = links["broken_files"] + links["broken_anchors"] + links["broken_src"]
+    weights = [page["desktop"]["bytes_gzip"] / 1000 for page in seen]
     return {
         "median page, kB compressed": (statistics.median(weights), 250),
         "heaviest page, kB compressed": (max(weights), 350),
@@ -61,10 +71,7 @@ def limits(found: dict) -> dict[str, tuple[float, float]]:
         "files not found": (total["local_404"], 0),
         "serious accessibility findings": (total["axe"]["serious_nodes"] + total["axe"]["critical_nodes"], 0),
         "pages that scroll sideways": (total["mobile"]["overflow_pages"], 0),
-        "broken links, anchors, sources": (
-            links["broken_files"] + links["broken_anchors"] + links["broken_src"],
-            0,
-        ),
+        "broken links, anchors, sources": (broken, 0),
         "pages that could not be measured": (total["pages_failed"], 0),
     }
 
