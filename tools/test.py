@@ -39,6 +39,7 @@ BROWSER = [
         "warehouse_view",
         "oncall",
         "graph_widgets",
+        "hub",
         "live",
         "lite",
     )

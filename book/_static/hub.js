@@ -13,7 +13,8 @@ function link(hub) {
   const { repository, branch, notebook } = box.dataset;
   const folder = repository.split("/").at(-1);
   const query = new URLSearchParams({ repo: repository, branch, urlpath: `lab/tree/${folder}/${notebook}` });
-  return `${hub.replace(/\/(hub\/?.*)?$/, "")}/hub/user-redirect/git-pull?${query}`;
+  const { origin, pathname } = new URL(hub); // some hubs live in a folder of their host
+  return `${origin}${pathname.replace(/\/(hub(\/.*)?)?$/, "")}/hub/user-redirect/git-pull?${query}`;
 }
 
 /** With an address known, one click opens the notebook; the form stays for another hub. */
