@@ -14,7 +14,7 @@ from chapters import chapter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import test
-from tools.project import NOTEBOOKS, notebook_environment, notebooks
+from tools.project import NOTEBOOKS, ROOT, notebook_environment, notebooks
 from tools.run import Failed, execute, run, store
 from tools.tidy import STATE, VIEW, tidy
 
@@ -129,7 +129,8 @@ def test_a_stored_output_that_is_not_true_is_caught(tmp_path, stored, code, verd
     path = tmp_path / "01_sum.ipynb"
     nbformat.write(new_notebook(cells=[cell]), path)
     [command] = test.STEPS["notebooks"]
-    done = subprocess.run([*command[:-1], path.name], cwd=tmp_path, capture_output=True, text=True)
+    here = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])}
+    done = subprocess.run([*command[:-1], path.name], cwd=tmp_path, env=here, capture_output=True, text=True)
     assert (done.returncode, verdict in done.stdout) == (code, True), done.stdout
 
 
