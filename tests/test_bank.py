@@ -326,6 +326,11 @@ def test_the_same_questions_make_the_same_bytes(home, tmp_path):
     files = sorted(path.relative_to(home) for path in home.rglob("*") if path.is_file())
     assert len(files) == 2 * len(SOURCES) + 1
     assert all((tmp_path / file).read_bytes() == (home / file).read_bytes() for file in files)
+    for package in home.glob("qti/*.zip"):
+        entries = zipfile.ZipFile(package).infolist()
+        assert {(one.date_time, one.create_system, one.external_attr) for one in entries} == {
+            ((2026, 1, 1, 0, 0, 0), 3, 0o644 << 16)
+        }
 
 
 def test_formulas_are_text_and_no_source_mark_is_left(home):

@@ -26,9 +26,11 @@ class Syllabus(SphinxDirective):
 
     def _promise(self, syllabus: dict) -> nodes.paragraph:
         made = nodes.paragraph("", "", nodes.strong("", syllabus["promise"]))
-        for number, name in enumerate(syllabus.get("given", [])):
+        for number, name in enumerate(given := syllabus.get("given", [])):
             made += [nodes.Text(", " if number else " Students know already: "), self._link(name)]
-        return made + nodes.Text("." if syllabus.get("given") else "")
+        if given:
+            made += nodes.Text(".")
+        return made
 
     def _row(self, number: int, session: dict) -> list[list[nodes.Node]]:
         what = nodes.paragraph("", "", nodes.strong("", session["title"]))
@@ -42,11 +44,16 @@ class Syllabus(SphinxDirective):
         return nodes.paragraph("", "", *inside)
 
     def _sum(self, syllabus: dict) -> list[list[nodes.Node]]:
-        sessions = syllabus["sessions"]
-        said = ["", f"{len(sessions)} sessions", _hours(syllabus["minutes"]), "", ""]
-        return [[nodes.paragraph("", "", nodes.strong("", text))] for text in said] + [
-            [nodes.paragraph("", "", nodes.strong("", _hours(sum(one["home"] for one in sessions))))]
+        home = sum(one["home"] for one in syllabus["sessions"])
+        said = [
+            "",
+            f"{len(syllabus['sessions'])} sessions",
+            _hours(syllabus["minutes"]),
+            "",
+            "",
+            _hours(home),
         ]
+        return [[nodes.paragraph("", "", nodes.strong("", text))] if text else [] for text in said]
 
     def _link(self, name: str) -> nodes.Node:
         chapter = read_chapters(self.env.srcdir)[f"notebooks/{name}"]
