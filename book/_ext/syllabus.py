@@ -90,5 +90,4 @@ def _table_row(cells: list[list[nodes.Node]]) -> nodes.row:
 
 def setup(app) -> dict:
     app.add_directive("syllabus", Syllabus)
-    app.connect("builder-inited", lambda app: read_syllabi(app.srcdir))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
