@@ -31,17 +31,18 @@ def by_id(name: str) -> dict:
     return next(copy.deepcopy(one) for one in MADE if one["id"] == name)
 
 
-@pytest.fixture
-def read(tmp_path):
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
     """Reads a file with this one schedule, beside the real chapters."""
-    (tmp_path / "book").mkdir()
+    root = tmp_path_factory.mktemp("slips")
+    (root / "book").mkdir()
     for shared in ("notebooks", "coursekit"):
-        (tmp_path / shared).symlink_to(ROOT / shared)
+        (root / shared).symlink_to(ROOT / shared)
 
     def read(syllabus: dict) -> dict:
-        text = yaml.safe_dump([syllabus], allow_unicode=True)
-        (tmp_path / syllabi.HOME).write_text(text, encoding="utf-8")
-        return syllabi.read_syllabi(tmp_path)
+        (root / syllabi.HOME).write_text(yaml.safe_dump([syllabus], allow_unicode=True), encoding="utf-8")
+        syllabi.read_syllabi.cache_clear()
+        return syllabi.read_syllabi(root)
 
     return read
 
@@ -116,6 +117,10 @@ SLIPS = {
         lambda one: one["sessions"][4].update(room=7),
         "session 5 of 'course' has an unknown `room`",
     ),
+    "odd part": (
+        lambda one: one["sessions"][0].update(chapters=[{"01_littles_law": {"until": "The dashboard"}}]),
+        "01_littles_law has 'until': a part goes `from` a heading, `to` one, or both",
+    ),
     "given": (lambda one: one.update(given=["00_nothing"]), "'course' names '00_nothing'; there are"),
 }
 
@@ -125,7 +130,6 @@ def test_a_slip_stops_the_build_in_one_line_with_the_way_out(read, slip):
     course = by_id("course")
     spoil, said = SLIPS[slip]
     read(copy.deepcopy(course))  # in order, until it is spoilt
-    syllabi.read_syllabi.cache_clear()
     spoil(course)
     with pytest.raises(syllabi.Slip, match=said) as slipped:
         read(course)

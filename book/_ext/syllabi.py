@@ -46,15 +46,17 @@ def read_syllabi(source: Path) -> dict[str, dict]:
             if odd := FIELDS ^ session.keys():
                 word = "lacks" if min(odd) in FIELDS else "has an unknown"
                 raise Slip(f"{_where(syllabus, number)} {word} `{min(odd)}`: a session has {_list(FIELDS)}")
-            session["shares"] = [_share(entry) for entry in session["chapters"]]
+            session["shares"] = [_share(entry, _where(syllabus, number)) for entry in session["chapters"]]
         check(syllabus, Path(source))
     return {syllabus["id"]: syllabus for syllabus in made}
 
 
-def _share(entry: str | dict) -> Share:
+def _share(entry: str | dict, where: str) -> Share:
     if isinstance(entry, str):
         return Share(entry)
     ((chapter, ends),) = entry.items()
+    if odd := ends.keys() - {"from", "to"}:
+        raise Slip(f"{where}: {chapter} has {min(odd)!r}: a part goes `from` a heading, `to` one, or both")
     return Share(chapter, ends.get("from", ""), ends.get("to", ""))
 
 
