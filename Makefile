@@ -23,6 +23,9 @@ serve:           ## Build the book and show it on this machine
 pdf:             ## Print the whole book into one PDF
 	@$(COURSE) pdf
 
+bank:            ## Export the questions for a learning management system
+	@$(COURSE) bank
+
 measure:         ## Weigh and time every page of the book
 	@$(COURSE) measure $(ARGS)
 
@@ -45,4 +48,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve pdf measure bench frameworks lint corpus lock
+.PHONY: help learn test run book serve pdf bank measure bench frameworks lint corpus lock

@@ -108,8 +108,10 @@ def write_book(root: Path) -> None:
     glossary = root / "book" / "glossary.md"  # its links to chapters lead to the only one that is here
     linked = re.sub(r"notebooks/\w+\.ipynb", "notebooks/01_littles_law.ipynb", glossary.read_text("utf-8"))
     glossary.write_text(linked, encoding="utf-8")
-    for name in ("_config.yml", "index.md", "CITATION.cff"):
+    for name in ("_config.yml", "CITATION.cff"):
         shutil.copy(ROOT / name, root)
+    front = (ROOT / "index.md").read_text("utf-8")  # without its links to pages that are not here
+    (root / "index.md").write_text(re.sub(r"\[([^]]+)\]\(book/\w+\.md\)", r"\1", front), encoding="utf-8")
     pages = ["book/concepts", "book/glossary", "book/references", PAGE.removesuffix(".html")]
     toc = ["format: jb-book", "root: index", "chapters:", *(f"- file: {page}" for page in pages)]
     (root / "_toc.yml").write_text("\n".join(toc), encoding="utf-8")
