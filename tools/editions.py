@@ -132,16 +132,20 @@ def build(kind: str, edition: Callable[[NotebookNode, str], NotebookNode], paths
     return folder
 
 
-def main(kind: str, what: str, edition: Callable, arguments: list[str] | None) -> int:
-    """The command of an edition.   what: its docstring."""
-    parser = argparse.ArgumentParser(
-        prog=f"make {kind}", description=what, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def asked(kind: str, what: str, arguments: list[str] | None) -> list[Path]:
+    """The notebooks that a command names, or the end of the program in one line.   what: its docstring."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=f"make {kind}", description=what, formatter_class=raw)
     parser.add_argument("notebook", nargs="*", help="01, littles_law, …; all when left out")
     try:
-        paths = notebooks(parser.parse_args(arguments).notebook)
+        return notebooks(parser.parse_args(arguments).notebook)
     except ValueError as error:
         sys.exit(f"make {kind}: {error}")
+
+
+def main(kind: str, what: str, edition: Callable, arguments: list[str] | None) -> int:
+    """The command of an edition.   what: its docstring."""
+    paths = asked(kind, what, arguments)
     try:
         folder = build(kind, edition, paths)
     except PermissionError as error:
