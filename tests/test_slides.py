@@ -128,3 +128,9 @@ def test_a_browser_shows_a_deck_from_a_folder_and_asks_nobody(folder, browser: B
     assert page.evaluate("document.querySelectorAll('aside.notes').length") > 3
     assert wrong == [] and [url for url in asked if not url.startswith(("file:", "data:"))] == []
     page.close()
+
+
+def test_the_lock_names_no_registry_and_pins_the_one_package():
+    text = (slides.HOME / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in text and "http" not in text
+    assert text.count('"integrity"') == 1 and '"version": "5.2.1"' in text

@@ -41,8 +41,8 @@ SHOWN_WITH = (
     "plugin/notes/notes.js",
 )
 WORDS = 45  # more do not fit a slide beside code
-LINES = 16  # of text, code and outputs on one slide
-FIGURE_LINES = 12
+LINES = 25  # of code that a slide holds; a line of text is as high as two of code
+FIGURE_LINES = 20
 HEADING = re.compile(r"^(?=#{2,3} )", re.MULTILINE)
 END = re.compile(r"[.?!][*_)\"”]*(?=\s+[^a-z\s]|$)")
 MATH = re.compile(
@@ -122,9 +122,9 @@ def first_sentence(text: str) -> str:
 
 
 def height(cell: NotebookNode) -> int:
-    """About how many lines a cell takes on a slide."""
+    """About how many lines of code would be as high as a cell on its slide."""
     if cell.cell_type == "markdown":
-        return sum(1 + len(line) // 90 for line in cell.source.splitlines())
+        return sum(2 + 2 * (len(line) // 90) for line in cell.source.splitlines() if line)
     lines = len(cell.source.splitlines())
     for output in cell.outputs:
         data = output.get("data", {})
