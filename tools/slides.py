@@ -3,8 +3,7 @@
 The headings make the deck: each `##` begins a section, and what stands under it goes down, a text with the
 code and the outputs below it on one slide where they fit. A long text leaves its first sentence, its tables
 and its formulas on the slide; the whole of it is in the speaker's notes (press S). Formulas become MathML, as
-in the book. Not shown: cells of set-up, the source of folded cells, widgets (their words are). Needs Node.js
-once.
+in the book. Not shown: set-up, the source of folded cells, widgets (their words are). Needs Node.js once.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from tools import editions, node
-from tools.project import COLAB_CELL, ROOT, notebooks
+from tools.project import ROOT, notebooks
 from tools.tidy import VIEW
 
 sys.path.append(str(ROOT / "book" / "_ext"))
@@ -57,7 +56,7 @@ def deck(notebook: NotebookNode) -> NotebookNode:
     """The notebook as slides: its cells cut at headings, each told where it stands."""
     cells: list[NotebookNode] = []
     used = LINES
-    for cell in filter(_is_shown, notebook.cells[:2] + notebook.cells[3:]):
+    for cell in notebook.cells[:1] + notebook.cells[3:]:  # without what Colab needs, and the imports
         for part in _parts(cell) if cell.cell_type == "markdown" else [_quiet(cell)]:
             shown, said = _halves(part) if part.cell_type == "markdown" else (part, None)
             size = height(shown)
@@ -77,10 +76,6 @@ def _kind(cell: NotebookNode, used: int, size: int) -> str | None:
         return "slide"
     is_solution = "solution" in cell.metadata.get("tags", [])
     return "subslide" if cell.cell_type == "markdown" or is_solution or used + size > LINES else None
-
-
-def _is_shown(cell: NotebookNode) -> bool:
-    return cell.source != COLAB_CELL
 
 
 def _quiet(cell: NotebookNode) -> NotebookNode:
@@ -167,10 +162,8 @@ def reveal() -> Path:
 
 @cache
 def exporter() -> SlidesExporter:
-    config = Config()
-    config.TemplateExporter.extra_template_basedirs = [str(HOME)]
-    config.SlidesExporter.reveal_url_prefix = "reveal"
-    config.SlidesExporter.reveal_theme = "white"
+    config = Config(TemplateExporter={"extra_template_basedirs": [str(HOME)]})
+    config.SlidesExporter = {"reveal_url_prefix": "reveal", "reveal_theme": "white"}
     return SlidesExporter(config=config, template_name="deck")
 
 
