@@ -162,8 +162,9 @@ def reveal() -> Path:
 
 @cache
 def exporter() -> SlidesExporter:
-    config = Config(TemplateExporter={"extra_template_basedirs": [str(HOME)]})
-    config.SlidesExporter = {"reveal_url_prefix": "reveal", "reveal_theme": "white"}
+    shown_with = {"reveal_url_prefix": "reveal", "reveal_theme": "white"}
+    ours = {"extra_template_basedirs": [str(HOME)]}
+    config = Config({"TemplateExporter": ours, "SlidesExporter": shown_with})
     return SlidesExporter(config=config, template_name="deck")
 
 
