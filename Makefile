@@ -20,6 +20,15 @@ book:            ## Build the book                             ARGS="--touched"
 serve:           ## Build the book and show it on this machine
 	@$(COURSE) serve $(ARGS)
 
+student:         ## Write the notebooks without solutions, to hand out     NB=01
+	@$(COURSE) student $(NB) $(ARGS)
+
+instructor:      ## Write them with notes, answers and shorter lessons     NB=01
+	@$(COURSE) instructor $(NB) $(ARGS)
+
+slides:          ## Make a deck of each chapter, to speak to                NB=01
+	@$(COURSE) slides $(NB) $(ARGS)
+
 pdf:             ## Print the whole book into one PDF
 	@$(COURSE) pdf
 
@@ -48,4 +57,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve pdf bank measure bench frameworks lint corpus lock
+.PHONY: help learn test run book serve student instructor slides bank pdf measure bench frameworks lint corpus lock

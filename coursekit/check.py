@@ -97,5 +97,5 @@ def _not_yet(name: str, what: str, hints: Sequence[str]) -> Verdict:
     """Each further try shows one hint more; after the last the solution below may be opened."""
     _tries[name] += 1
     shown = " ".join(f"Hint {i}: {hint}" for i, hint in enumerate(hints[: _tries[name]], 1))
-    more = "" if _tries[name] < len(hints) else " The folded solution stands right below."
+    more = "" if _tries[name] < len(hints) else " The solution is folded below, if this copy has it."
     return Verdict(False, f"{name}: not yet. {what} {shown}{more}".strip())

@@ -40,6 +40,7 @@ BROWSER = [
         "oncall",
         "graph_widgets",
         "hub",
+        "slides",
         "live",
         "lite",
     )
