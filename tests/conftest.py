@@ -28,14 +28,6 @@ settings.load_profile("course")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` a file's tests share a process, and each width of a page has its own."""
-    for item in items:
-        width = next((name for name in ("wide", "narrow") if item.name.endswith(f"{name}]")), "")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.name}{width}"))
-
-
 @pytest.fixture(autouse=True, scope="module")
 def policies_of_this_chapter(request: pytest.FixtureRequest) -> None:
     """All test files are imported before the first test, so another chapter may hold a model of this name."""

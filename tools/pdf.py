@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlparse
 
 import yaml
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject, TextStringObject
 from tqdm import tqdm
@@ -20,6 +20,7 @@ from tqdm import tqdm
 from tools import book, chromium, serve
 from tools.project import ROOT
 
+DRAWN_MS = 30_000  # on a busy machine
 HOME = ROOT / "_build" / "abstract-algorithms-live.pdf"
 SHEET = {"format": "A4", "margin": dict.fromkeys(("top", "bottom", "left", "right"), "18mm")}
 HEAD = "<i></i>"  # none; left out, Chromium would print the date
@@ -56,6 +57,7 @@ def _print(tab: Page, file: Path) -> None:
     tab.emulate_media(media="print")
     for box in tab.locator(".widget").all():
         box.scroll_into_view_if_needed()  # what moves is drawn when it is near
+        expect(box).not_to_contain_text("it needs JavaScript here", timeout=DRAWN_MS)
     tab.locator(".tag_solution details").evaluate_all(OPEN)
     tab.evaluate("document.fonts.ready")
     tab.pdf(path=file, display_header_footer=True, header_template=HEAD, footer_template=FOOT, **SHEET)

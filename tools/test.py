@@ -12,12 +12,6 @@ from tools.project import ROOT, notebook_environment
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["-n", "2", "--dist", "loadfile"]  # a file's tests in one process: a notebook has one kernel
-BY_GROUP = [
-    "-n",
-    "2",
-    "--dist",
-    "loadgroup",
-]  # as tests/conftest.py groups them: by file, pages also by width
 COMPARE = ["--nbval", "--nbval-current-env", "-p", "tools.record"]
 BROWSER = [
     f"tests/test_{name}.py"
@@ -60,7 +54,7 @@ STEPS: dict[str, list[list[str]]] = {
     "notebooks": [[*PYTEST, *TWO_AT_A_TIME, *COMPARE, "-rN", "notebooks"]],
     "book": [[PYTHON, "-m", "tools.book"]],
     "measure": [[PYTHON, "-m", "tools.measure", "--quick"]],
-    "pages": [[*PYTEST, *BY_GROUP, *BROWSER]],
+    "pages": [[*PYTEST, *TWO_AT_A_TIME, *BROWSER]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
     "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"], [*PYTEST, "tests/test_live_all.py"]],
 }
@@ -95,9 +89,7 @@ def prove(step: str) -> tuple[bool, float, str]:
             break
     if code == TESTS_FAILED and step in AGAIN:
         print("\nOnce more, one at a time:", flush=True)
-        code, second = run(
-            [*(part for part in command if part not in [*TWO_AT_A_TIME, *BY_GROUP]), *FAILED_ONLY]
-        )
+        code, second = run([*(part for part in command if part not in TWO_AT_A_TIME), *FAILED_ONLY])
         said = f"{said}; at a second try, alone: {second}"
     return code == 0, time.monotonic() - start, said
 
