@@ -184,4 +184,4 @@ def _seconds(word: object) -> float:
         whole = datetime.strptime(word[:15] + "+0000", "%Y%m%dT%H%M%S%z")
     except ValueError:
         raise ACLError(f"reply-by names no moment: {word!r}") from None
-    return whole.timestamp() + int(word[15:18]) / 1000
+    return (1000 * int(whole.timestamp()) + int(word[15:18])) / 1000  # 4.637, not 4 + 0.637

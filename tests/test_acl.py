@@ -20,6 +20,7 @@ A, B = "(agent-identifier :name a)", "(set (agent-identifier :name b))"
 
 
 @given(messages)
+@example(Message("request", "a", ("b",), reply_by=4.637))  # 4 + 0.637 is another number
 def test_a_message_survives_the_wire(message):
     assert read(write(message)) == message
 
