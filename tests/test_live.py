@@ -4,8 +4,10 @@ import gzip
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from urllib.parse import urlparse
 
 import pytest
@@ -13,7 +15,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from test_pages import NARROW, SHIFTS, WIDE, serve_book
 
 from tools import book, live, live_cells, node
-from tools.project import notebooks
+from tools.project import ROOT, notebooks
+
+sys.path.append(str(ROOT / "book" / "_ext"))
+import live as delivery  # the book's extension of that name
 
 LAW = "notebooks/01_littles_law.html"
 FIRST, LAST_LINES = "8daa96e2", "6e2ac206"  # `inside`, and L = λW from it
@@ -153,6 +158,18 @@ def test_where_there_is_no_node_the_book_is_built_without_run_and_says_so(tmp_pa
     monkeypatch.setattr(live.node, "ensure", nothing)
     assert live.ensure() is None
     assert capsys.readouterr().out == "The book is built without cells that run: install Node.js\n"
+
+
+def test_pages_that_are_made_again_find_python_and_jupyterlite_in_their_place(tmp_path):
+    for name in ("_build/live/python.zip", "_build/lite/key.txt", "_build/lite/index.html"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    app = SimpleNamespace(srcdir=tmp_path, outdir=tmp_path / "html", live={"a page": {}})
+    for _ in range(2):
+        delivery._deliver(app, None)
+    assert (tmp_path / "html/_static/live/python.zip").exists() and (
+        tmp_path / "html/lite/index.html"
+    ).exists()
 
 
 def test_before_a_click_nothing_but_a_small_script_is_loaded(tab, site, asked):

@@ -89,8 +89,9 @@ def _deliver(app, error: Exception | None) -> None:
     if error is None and app.live:
         engine, home = Path(app.srcdir) / ENGINE, Path(app.outdir) / "_static" / "live"
         shutil.copytree(engine, home, ignore=shutil.ignore_patterns("key.txt"), dirs_exist_ok=True)
-        if _has_lite(app):
-            shutil.copytree(Path(app.srcdir) / LITE, Path(app.outdir) / "lite", copy_function=_link)
+        lite = Path(app.outdir) / "lite"
+        if _has_lite(app) and not lite.exists():  # where only touched pages are made it is there already
+            shutil.copytree(Path(app.srcdir) / LITE, lite, copy_function=_link)
 
 
 def _link(source: str, target: str) -> None:
