@@ -16,6 +16,7 @@ from test_pages import NARROW, SHIFTS, WIDE, serve_book
 
 from tools import book, live, live_cells, node
 from tools.project import ROOT, notebooks
+from tools.tidy import VIEW
 
 sys.path.append(str(ROOT / "book" / "_ext"))
 import live as delivery  # the book's extension of that name
@@ -25,7 +26,6 @@ FIRST, LAST_LINES = "8daa96e2", "6e2ac206"  # `inside`, and L = λW from it
 GUESS = "e84c5b2c"  # exercise 2: how many times as long at 90 % as at 60 %
 GUESSED = "bffad276"  # the bakers get faster: readers guess before they see what that brings
 COLD_S = 60
-VIEW = "application/vnd.jupyter.widget-view+json"
 OUTPUTS = """() => Object.fromEntries([...document.querySelectorAll(".cell.runs")]
   .filter((cell) => cell.querySelector(".live-label span")?.textContent.startsWith("Live: "))
   .map((cell) => {

@@ -9,8 +9,8 @@ from test_pages import WIDE, serve_book
 
 from tools import book
 from tools.project import notebooks
+from tools.tidy import VIEW
 
-VIEW = "application/vnd.jupyter.widget-view+json"
 CONTROLS = "button, input, select, textarea, summary, [tabindex='0'], [role=slider]"
 KEYS = {"range": ["ArrowRight", "ArrowLeft"], "radio": ["Space", "ArrowDown"], "checkbox": ["Space"]}
 SHOWN = """(box) => box.innerHTML

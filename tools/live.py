@@ -178,18 +178,12 @@ def _keep(name: str, suffix: str, data: bytes) -> str:
 
 
 def _npm() -> Path:
-    """A folder with what package-lock.json names, the editor in one file; npm runs only after a change."""
+    """A folder with what package-lock.json names, the editor in one file."""
     sources = [HOME / name for name in ("package.json", "package-lock.json", "editor.mjs")]
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    stamp = SHOP / "key.txt"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
-        return SHOP
-    command, npm = node.ensure()
-    print("Getting Python for the browser, and an editor, from npm …", flush=True)
-    SHOP.mkdir(parents=True, exist_ok=True)
-    for path in sources:
-        shutil.copy(path, SHOP)
-    node.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], SHOP)
+    return node.shop(SHOP, sources, "Python for the browser, and an editor,", _bundle)
+
+
+def _bundle(command: str) -> None:
     how = [
         "--bundle",
         "--minify",
@@ -199,8 +193,6 @@ def _npm() -> Path:
         "--log-level=error",
     ]
     node.run([command, "node_modules/esbuild/bin/esbuild", "editor.mjs", *how], SHOP)
-    stamp.write_text(key, encoding="utf-8")
-    return SHOP
 
 
 def weight(about: dict) -> int:

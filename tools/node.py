@@ -1,9 +1,11 @@
-"""Find Node.js and its npm, or get them from PyPI into a folder of their own."""
+"""Find Node.js and its npm, or get them from PyPI; and get packages from npm, once for each lock."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tools.project import ROOT
@@ -50,3 +52,25 @@ def run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     if done.returncode:
         raise NoNode(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+
+
+def shop(folder: Path, sources: list[Path], what: str, finish: Callable[[str], None] | None = None) -> Path:
+    """A folder with what the package-lock.json among `sources` names; npm runs only after a change of them.
+
+    what: said while it is got.   finish: called with the command of node when the packages are there.
+    Raises: NoNode.
+    """
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    stamp = folder / "key.txt"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
+        return folder
+    node, npm = ensure()
+    print(f"Getting {what} from npm …", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sources:
+        shutil.copy(path, folder)
+    run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+    if finish:
+        finish(node)
+    stamp.write_text(key, encoding="utf-8")
+    return folder

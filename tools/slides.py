@@ -6,7 +6,6 @@ and its formulas on the slide; the whole of it is in the speaker's notes (press 
 in the book. Not shown: set-up, the source of folded cells, widgets (their words are). Needs Node.js once.
 """
 
-import hashlib
 import re
 import shutil
 import sys
@@ -147,17 +146,7 @@ def _math(found: re.Match) -> str:
 def reveal() -> Path:
     """The folder of reveal.js, got from npm once. Raises: node.NoNode."""
     sources = [HOME / name for name in ("package.json", "package-lock.json")]
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    stamp = SHOP / "key.txt"
-    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == key):
-        _, npm = node.ensure()
-        print("Getting reveal.js from npm …", flush=True)
-        SHOP.mkdir(parents=True, exist_ok=True)
-        for path in sources:
-            shutil.copy(path, SHOP)
-        node.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], SHOP)
-        stamp.write_text(key, encoding="utf-8")
-    return SHOP / "node_modules" / "reveal.js"
+    return node.shop(SHOP, sources, "reveal.js") / "node_modules" / "reveal.js"
 
 
 @cache

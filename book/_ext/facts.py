@@ -21,6 +21,7 @@ from sphinx.util.docutils import SphinxDirective
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # Jupyter Book does not add it
 from coursekit import catalogue
 from tools import record
+from tools.tidy import VIEW
 
 SEED = re.compile(r"^SEED = (\d+)", re.MULTILINE)
 UNNAMED = {
@@ -30,7 +31,6 @@ UNNAMED = {
     "google",
 }  # the kernel; Colab
 COLUMNS = ("", "Chapter", "Verified", "Cells run", "Outputs compared", "Runs in", "Memory", "Reading")
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def day(text: str) -> str:
