@@ -29,6 +29,9 @@ instructor:      ## Write them with notes, answers and shorter lessons     NB=01
 slides:          ## Make a deck of each chapter, to speak to                NB=01
 	@$(COURSE) slides $(NB) $(ARGS)
 
+lessons:         ## Make a deck of each session of a schedule               ARGS=workshop
+	@$(COURSE) lessons $(ARGS)
+
 pdf:             ## Print the whole book into one PDF
 	@$(COURSE) pdf
 
@@ -57,4 +60,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve student instructor slides bank pdf measure bench frameworks lint corpus lock
+.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock

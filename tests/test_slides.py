@@ -1,14 +1,19 @@
 """The slides: every cell has its place, no word is lost, and a browser shows them without a network."""
 
 import re
+import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser
 
-from tools import node, slides
-from tools.project import COLAB_CELL, notebooks
+from tools import lessons, node, slides
+from tools.project import COLAB_CELL, ROOT, notebooks
+
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+from syllabi import read_syllabi
 
 LONG = "The line grows. " + "It grows because each idle moment of a server is lost for good. " * 5
 every_chapter = pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
@@ -99,17 +104,74 @@ def words(text: str) -> set[str]:
 
 def test_a_deck_is_the_same_twice():
     (path,) = notebooks(["04"])
-    assert slides.page(path) == slides.page(path)
+    assert slides.chapter(path) == slides.chapter(path)
+
+
+SCHEDULES = read_syllabi(ROOT)
+
+
+def test_the_sessions_of_the_whole_course_hold_every_section_once_and_in_order():
+    taught, every = [], []
+    for session in SCHEDULES["course"]["sessions"]:
+        for share in session["shares"]:
+            taught += [(share.chapter, heading) for heading in sections(lessons.within(share))]
+    for path in notebooks():
+        every += [(path.stem, one) for one in sections(nbformat.read(path, as_version=4).cells)]
+    assert taught == every
+
+
+def sections(cells) -> list[str]:
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    return [heading for text in texts for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+
+
+def test_a_session_opens_with_what_it_asks_for_and_ends_where_its_chapter_is_cut():
+    session = SCHEDULES["workshop"]["sessions"][0]
+    opening, said, *rest = lessons.lesson(session).cells
+    assert opening.source == f"# {session['title']}\n\n90 minutes. To hand in: {session['hand_in']}"
+    assert said.metadata.slideshow.slide_type == "notes" and session["prepare"] in said.source
+    assert rest[0].source.startswith("# Little's Law")
+    (share,) = session["shares"]
+    assert sections(rest)[-1] == share.end
+
+
+def test_a_part_begins_with_its_heading():
+    share = SCHEDULES["workshop"]["sessions"][3]["shares"][0]
+    assert lessons.within(share)[0].source.startswith(f"## {share.begin}")
+
+
+def test_a_schedule_that_there_is_not_is_named_with_those_that_there_are(capsys):
+    with pytest.raises(SystemExit, match="no schedule 'weekend'; there are workshop, module, course"):
+        lessons.main(["weekend"])
+
+
+def test_an_index_leads_to_every_session_of_a_schedule_and_decks_of_other_schedules_stay(
+    shown_with, tmp_path
+):
+    for old in ("workshop_09_gone.html", "module_01_kept.html"):
+        (tmp_path / old).touch()
+    short = SCHEDULES["workshop"] | {"sessions": SCHEDULES["workshop"]["sessions"][1:3]}
+    (index,) = lessons.build([short], tmp_path)
+    linked = re.findall(r'href="(.+?)"', index.read_text(encoding="utf-8"))
+    assert len(linked) == 2 and all((tmp_path / name).exists() for name in linked)
+    assert "An alert, and a loop that looks into it" in (tmp_path / linked[1]).read_text(encoding="utf-8")
+    found = {path.name for path in tmp_path.glob("*_*.html")}
+    assert found == {*linked, "module_01_kept.html"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def shown_with():
     if node.find() is None:
         pytest.skip(f"no Node.js, so reveal.js cannot be had: {node.ADVICE}")
     try:
-        return slides.build(notebooks(["04"]), tmp_path_factory.mktemp("slides"))
+        slides.reveal()
     except node.NoNode as problem:
         pytest.skip(f"reveal.js cannot be had: {problem}")
+
+
+@pytest.fixture(scope="module")
+def folder(shown_with, tmp_path_factory):
+    return slides.build(notebooks(["04"]), tmp_path_factory.mktemp("slides"))
 
 
 def test_a_browser_shows_a_deck_from_a_folder_and_asks_nobody(folder, browser: Browser):

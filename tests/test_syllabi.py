@@ -12,6 +12,7 @@ from sphinx.testing.util import SphinxTestApp
 from tools.project import ROOT
 
 sys.path.append(str(ROOT / "book" / "_ext"))
+import reading
 import syllabi
 
 MADE = yaml.safe_load((ROOT / syllabi.HOME).read_text(encoding="utf-8"))
@@ -146,6 +147,13 @@ LATER = {
 }
 
 
+CONF = """
+extensions = ["myst_parser", "reading", "syllabus"]
+myst_enable_extensions = ["dollarmath"]
+exclude_patterns = ["**.ipynb"]
+"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The three schedules as Sphinx writes them, with one chapter in the book and the others to come."""
@@ -160,10 +168,9 @@ def page(tmp_path_factory):
         (root / "notebooks" / notebook.name).symlink_to(notebook)
     (root / "notebooks" / "01_littles_law.md").write_text("# Little's Law\n")
     parts = "\n".join(f"```{{syllabus}} {one['id']}\n```\n" for one in every)
+    parts += "```{reading} workshop\n```\n"
     (root / "index.md").write_text(f"# Teach\n\n{parts}\n```{{toctree}}\nnotebooks/01_littles_law\n```\n")
-    (root / "conf.py").write_text(
-        "extensions = ['myst_parser', 'syllabus']\nexclude_patterns = ['**.ipynb']\n"
-    )
+    (root / "conf.py").write_text(CONF)
     app = SphinxTestApp("html", srcdir=root, warningiserror=True)
     app.build()
     app.cleanup()
@@ -193,6 +200,36 @@ def test_what_students_must_know_already_is_said(page):
     (said,) = [one.get_text() for one in page.select("p") if LATER["promise"] in one.get_text()]
     known = "Students know already: 1. Little’s Law, 6. Prompting and retrieval."
     assert said == f"{LATER['promise']} {known}"
+
+
+def test_a_reading_list_has_each_session_with_its_minutes_and_the_sources_of_what_it_completes(page):
+    titles = [one.get_text() for one in page.select("p.rubric")]
+    assert titles == [f"{n}. {one['title']}" for n, one in enumerate(by_id("workshop")["sessions"], 1)]
+    after = [
+        [child.name for child in rubric.find_next_siblings(limit=2)] for rubric in page.select("p.rubric")
+    ]
+    assert after == [["p", "p"], ["p", "ul"], ["p", "p"], ["p", "ul"]]  # chapters 1 and 15 end elsewhere
+    first = page.select_one("p.rubric").find_next_sibling("p")
+    share = syllabi.Share("01_littles_law", end="Capacity planning")
+    assert first.get_text().endswith(
+        f"to “Capacity planning”: {reading.minutes(ROOT, share)} minutes to read"
+    )
+    assert "Intelligent agents: theory and practice" in page.get_text()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_chapters_sources_are_listed_and_its_parts_take_as_long_as_the_whole(name):
+    assert all(item.startswith("- ") and len(item) > 30 for item in reading.sources(ROOT, name))
+    every = [title for title, _, _ in reading.sections(ROOT, name)][1:]
+    half = len(every) // 2
+    parts = [syllabi.Share(name, end=every[half - 1]), syllabi.Share(name, begin=every[half])]
+    took = [reading.minutes(ROOT, one) for one in (*parts, syllabi.Share(name))]
+    assert abs(took[0] + took[1] - took[2]) <= 1 < took[2]
+
+
+def test_the_lists_stand_in_the_book():
+    text = (ROOT / "book" / "reading.md").read_text(encoding="utf-8")
+    assert all(f"```{{reading}} {one['id']}\n" in text for one in MADE)
 
 
 def test_the_page_for_teachers_shows_all_schedules_and_stands_in_the_book():

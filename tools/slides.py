@@ -53,20 +53,30 @@ MATH = re.compile(
 
 def deck(notebook: NotebookNode) -> NotebookNode:
     """The notebook as slides: its cells cut at headings, each told where it stands."""
-    cells: list[NotebookNode] = []
-    used = LINES
-    for cell in notebook.cells[:1] + notebook.cells[3:]:  # without what Colab needs, and the imports
-        for part in _parts(cell) if cell.cell_type == "markdown" else [_quiet(cell)]:
-            shown, said = _halves(part) if part.cell_type == "markdown" else (part, None)
-            size = height(shown)
-            kind = _kind(shown, used, size)
-            used = size if kind else used + size
-            cells.append(_on(shown, kind or "-"))
-            if said:
-                cells.append(_on(said, "notes"))
-    notebook.cells = cells
+    notebook.cells = placed(shown(notebook))
     notebook.metadata.pop("widgets", None)
     return notebook
+
+
+def shown(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells without what Colab needs, and the imports."""
+    return notebook.cells[:1] + notebook.cells[3:]
+
+
+def placed(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Cells as parts of slides, each told where it stands."""
+    found: list[NotebookNode] = []
+    used = LINES
+    for cell in cells:
+        for part in parts(cell) if cell.cell_type == "markdown" else [_quiet(cell)]:
+            kept, said = _halves(part) if part.cell_type == "markdown" else (part, None)
+            size = height(kept)
+            kind = _kind(kept, used, size)
+            used = size if kind else used + size
+            found.append(on(kept, kind or "-"))
+            if said:
+                found.append(on(said, "notes"))
+    return found
 
 
 def _kind(cell: NotebookNode, used: int, size: int) -> str | None:
@@ -86,9 +96,11 @@ def _quiet(cell: NotebookNode) -> NotebookNode:
     return cell
 
 
-def _parts(cell: NotebookNode) -> list[NotebookNode]:
+def parts(cell: NotebookNode) -> list[NotebookNode]:
     """A text cell, cut before each of its headings."""
     texts = [text.strip() for text in HEADING.split(cell.source) if text.strip()]
+    if len(texts) == 1:
+        return [cell]
     return [new_markdown_cell(text, id=f"{cell.id}-{number}") for number, text in enumerate(texts)]
 
 
@@ -127,7 +139,7 @@ def height(cell: NotebookNode) -> int:
     return lines
 
 
-def _on(cell: NotebookNode, kind: str) -> NotebookNode:
+def on(cell: NotebookNode, kind: str) -> NotebookNode:
     cell.metadata.slideshow = {"slide_type": kind}
     if cell.cell_type == "markdown":
         linked = re.sub(r"(\]\(\d\d_\w+)\.ipynb", r"\1.html", cell.source)
@@ -157,23 +169,33 @@ def exporter() -> SlidesExporter:
     return SlidesExporter(config=config, template_name="deck")
 
 
-def page(path: Path) -> str:
-    """The deck of one notebook as one page of HTML."""
-    resources = {"metadata": {"name": path.stem}}
-    return exporter().from_notebook_node(deck(nbformat.read(path, as_version=4)), resources)[0]
+def page(deck: NotebookNode, name: str) -> str:
+    """A deck as one page of HTML."""
+    return exporter().from_notebook_node(deck, {"metadata": {"name": name}})[0]
 
 
-def build(paths: list[Path], folder: Path = OUT) -> Path:
-    """Write the decks, and what shows them, into a folder. Raises: node.NoNode."""
+def chapter(path: Path) -> str:
+    """The page of one notebook's deck."""
+    return page(deck(nbformat.read(path, as_version=4)), path.stem)
+
+
+def show_with(folder: Path) -> None:
+    """Put what shows decks into their folder. Raises: node.NoNode."""
     shop = reveal()
-    whole = len(paths) == len(notebooks())  # then no deck outlives its notebook
-    shutil.rmtree(folder if whole else folder / "reveal", ignore_errors=True)
+    shutil.rmtree(folder / "reveal", ignore_errors=True)
     for name in SHOWN_WITH:
         (folder / "reveal" / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (shop / name).is_dir() else shutil.copy
         copy(shop / name, folder / "reveal" / name)
+
+
+def build(paths: list[Path], folder: Path = OUT) -> Path:
+    """Write the decks, and what shows them, into a folder. Raises: node.NoNode."""
+    show_with(folder)
+    for old in folder.glob("[0-9][0-9]_*.html") if len(paths) == len(notebooks()) else ():
+        old.unlink()  # no deck outlives its notebook
     for path in tqdm(paths, desc="slides", unit=" decks", leave=False, disable=None):
-        (folder / f"{path.stem}.html").write_text(page(path), encoding="utf-8")
+        (folder / f"{path.stem}.html").write_text(chapter(path), encoding="utf-8")
     return folder
 
 

@@ -15,26 +15,22 @@ class Syllabus(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_dependency(HOME)
-        made = read_syllabi(self.env.srcdir)
-        wanted = self.arguments[0]
-        if wanted not in made:
-            raise self.error(f"no syllabus is called {wanted!r}; there are {', '.join(made)}")
-        syllabus = made[wanted]
+        syllabus = asked(self)
         rows = [self._row(number, one) for number, one in enumerate(syllabus["sessions"], 1)]
         return [self._promise(syllabus), _table(rows, self._sum(syllabus))]
 
     def _promise(self, syllabus: dict) -> nodes.paragraph:
         made = nodes.paragraph("", "", nodes.strong("", syllabus["promise"]))
         for number, name in enumerate(given := syllabus.get("given", [])):
-            made += [nodes.Text(", " if number else " Students know already: "), self._link(name)]
+            made += [nodes.Text(", " if number else " Students know already: "), chapter_link(self.env, name)]
         if given:
             made += nodes.Text(".")
         return made
 
     def _row(self, number: int, session: dict) -> list[list[nodes.Node]]:
         what = nodes.paragraph("", "", nodes.strong("", session["title"]))
-        every = [nodes.paragraph("", "", self._link(one.chapter), *_part(one)) for one in session["shares"]]
+        shares = session["shares"]
+        every = [nodes.paragraph("", "", chapter_link(self.env, one.chapter), *part(one)) for one in shares]
         prepare, hand_in = self._said(session["prepare"]), self._said(session["hand_in"])
         minutes = [_text(f"{session[key]} min" if session[key] else "–") for key in ("minutes", "home")]
         return [[_text(str(number))], [what, *every], [minutes[0]], [prepare], [hand_in], [minutes[1]]]
@@ -55,16 +51,28 @@ class Syllabus(SphinxDirective):
         ]
         return [[nodes.paragraph("", "", nodes.strong("", text))] if text else [] for text in said]
 
-    def _link(self, name: str) -> nodes.Node:
-        chapter = read_chapters(self.env.srcdir)[f"notebooks/{name}"]
-        words = nodes.inline("", f"{chapter['number']}. {chapter['title']}")
-        if chapter["page"] not in self.env.found_docs:
-            return words
-        where = {"reftarget": f"/{chapter['page']}", "refdoc": self.env.docname, "refdomain": "std"}
-        return pending_xref("", words, reftype="doc", refexplicit=True, **where)
+
+def asked(directive: SphinxDirective) -> dict:
+    """The schedule that a directive names. Raises: an error that names those that there are."""
+    directive.env.note_dependency(HOME)
+    made, wanted = read_syllabi(directive.env.srcdir), directive.arguments[0]
+    if wanted not in made:
+        raise directive.error(f"no syllabus is called {wanted!r}; there are {', '.join(made)}")
+    return made[wanted]
 
 
-def _part(share: Share) -> list[nodes.Node]:
+def chapter_link(env, name: str) -> nodes.Node:
+    """Number and title of a chapter, as a link where the book has it already."""
+    chapter = read_chapters(env.srcdir)[f"notebooks/{name}"]
+    words = nodes.inline("", f"{chapter['number']}. {chapter['title']}")
+    if chapter["page"] not in env.found_docs:
+        return words
+    where = {"reftarget": f"/{chapter['page']}", "refdoc": env.docname, "refdomain": "std"}
+    return pending_xref("", words, reftype="doc", refexplicit=True, **where)
+
+
+def part(share: Share) -> list[nodes.Node]:
+    """Which part of a chapter; nothing for all of it."""
     return [nodes.Text(f", {share.words}")] if share.words else []
 
 
