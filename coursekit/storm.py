@@ -63,5 +63,6 @@ def aftermath(sent: np.ndarray, lost: list[float]) -> dict[str, float]:
     overload = np.flatnonzero(sent[back:] > PER_TICK)
     calm = (back + overload[-1] + 1) / 10 if len(overload) else float(DOWN[1])
     late = sum(moment >= DOWN[1] for moment in lost)
-    return {"requests": int(sent.sum()), "most in a tick": int(sent[back:].max()), "calm from (s)": calm,
+    most = int(sent[back:].max())
+    return {"requests": int(sent.sum()), "most in a later tick": most, "calm from (s)": calm,
             "failed": len(lost), "once it was back": late}  # fmt: skip

@@ -70,6 +70,6 @@ def test_the_aftermath_is_read_off_the_ticks():
     sent = np.zeros(10 * SECONDS, int)
     sent[[100, 131, 200]] = 5000, PER_TICK, PER_TICK + 1
     row = aftermath(sent, [12.0, 13.0, 20.0])
-    assert row["most in a tick"] == PER_TICK + 1 and row["calm from (s)"] == 20.1
+    assert row["most in a later tick"] == PER_TICK + 1 and row["calm from (s)"] == 20.1
     assert (row["failed"], row["once it was back"]) == (3, 2)
     assert aftermath(np.zeros(10 * SECONDS, int), [])["calm from (s)"] == DOWN[1]
