@@ -13,7 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from tools import cuts, editions
-from tools.instructor import CUTS_MIN, instructor
+from tools.instructor import CUTS_MIN, answer, instructor
 from tools.project import ROOT, notebooks
 from tools.student import student
 
@@ -77,6 +77,15 @@ def test_no_line_of_a_solution_is_anywhere_in_the_student_edition(name):
     assert len(secret) >= len(solutions(name)) > 0  # each solution says something of its own
     whole = nbformat.writes(for_students(name))  # sources, outputs, metadata
     assert [line for line in secret if json.dumps(line, ensure_ascii=False)[1:-1] in whole] == []
+
+
+@every_chapter
+def test_the_longest_line_of_an_answer_stands_in_no_cell_that_everybody_reads(name):
+    """What is said anyway is no secret; an answer as a whole is one, also above and below its exercise."""
+    read_by_all = {line.strip() for cell in kept(name) for line in cell.source.splitlines()}
+    for cell in solutions(name):
+        body = [line.strip() for line in answer(cell).splitlines() if not line.startswith("def ")]
+        assert max(body, key=len) not in read_by_all, cell.source
 
 
 @every_chapter
