@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -100,8 +101,19 @@ def test_what_outputs_and_widgets_held_is_gone(name):
 @every_chapter
 def test_all_else_is_the_notebook_cell_by_cell(name):
     same = [(cell.id, cell.cell_type, cell.source, cell.metadata) for cell in kept(name)]
-    cells = for_students(name).cells
+    cells = [cell for cell in for_students(name).cells if "waits" not in cell.metadata.get("tags", [])]
     assert [(cell.id, cell.cell_type, cell.source, cell.metadata) for cell in cells] == same
+
+
+def test_a_cell_that_uses_an_answer_says_so_and_no_other_does():
+    waits = {}
+    for path in notebooks():
+        cells = for_students(path.stem).cells
+        for line, after in pairwise(cells):
+            if "waits" in line.metadata.get("tags", []):
+                waits[after.id] = line.source
+    assert {cell[:4] for cell in waits} == {"994a", "6f6b", "20af", "a897", "b3a8", "3f6c", "0193", "deab"}
+    assert waits["20af8327"] == "*The next cell needs your answer to Exercise 4; until then it fails.*"
 
 
 @every_chapter

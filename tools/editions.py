@@ -73,6 +73,19 @@ def sections(notebook: NotebookNode) -> list[Section]:
     return found[1:]
 
 
+def waiting(notebook: NotebookNode, section: Section) -> list[NotebookNode]:
+    """The cells below an exercise that need a name which it asks for."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    last = max(here for here, cell in enumerate(code) if is_solution(cell) and cell in section.cells)
+    asked, found = names([code[last]])[0], []
+    for cell in code[last + 1 :]:
+        defined, used = names([cell])
+        asked -= defined
+        if asked & used:
+            found.append(cell)
+    return found
+
+
 def names(cells: Iterable[NotebookNode]) -> tuple[frozenset[str], frozenset[str]]:
     """What cells name at their top level, and the names that they take from elsewhere or from themselves."""
     return _names("\n\n".join(cell.source for cell in cells if cell.source != COLAB_CELL))

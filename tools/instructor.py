@@ -102,7 +102,7 @@ def _exercise(notebook: NotebookNode, section: Section) -> str:
     if section.is_open:
         return f"*{section.title}*: it has no single answer; ask for what was measured, and how."
     later = " Cells further down use it: whoever skips it takes the answer from here." * bool(
-        used_later(notebook, section)
+        editions.waiting(notebook, section)
     )
     answers = [answer(cell) for cell in section.checked if editions.is_solution(cell)]
     blocks = "\n".join(f"```python\n{source}\n```" for source in answers)
@@ -121,18 +121,6 @@ def _number(section: Section) -> str:
     said = [output.data["text/plain"] for cell in solutions for output in cell.outputs if "data" in output]
     found = GIVEN.search(" ".join(said))
     return f": {found[1]}" if found else ""
-
-
-def used_later(notebook: NotebookNode, section: Section) -> set[str]:
-    """Names which an exercise asks for and which cells below its solution need."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    last = max(here for here, cell in enumerate(code) if editions.is_solution(cell) and cell in section.cells)
-    asked, found = editions.names([code[last]])[0], set()
-    for cell in code[last + 1 :]:
-        defined, used = editions.names([cell])
-        asked -= defined
-        found |= asked & used
-    return found
 
 
 # ---- guesses and the quiz
