@@ -44,6 +44,7 @@ SLOW = [
     *BROWSER,
     "tests/test_lab.py",
     "tests/test_live_all.py",
+    "tests/test_student_all.py",
     "tests/test_twice.py",
 ]  # asyncio and a browser share no process
 
@@ -56,7 +57,11 @@ STEPS: dict[str, list[list[str]]] = {
     "measure": [[PYTHON, "-m", "tools.measure", "--quick"]],
     "pages": [[*PYTEST, *TWO_AT_A_TIME, *BROWSER]],
     "lab": [[*PYTEST, "tests/test_lab.py"]],
-    "twice": [[*PYTEST, "-n", "2", "tests/test_twice.py"], [*PYTEST, "tests/test_live_all.py"]],
+    "twice": [
+        [*PYTEST, "-n", "2", "tests/test_twice.py"],
+        [*PYTEST, "-n", "2", "tests/test_student_all.py"],
+        [*PYTEST, "tests/test_live_all.py"],
+    ],
 }
 # What fails here is tried once more, alone: a busy machine breaks no promise.
 AGAIN = ["unit", "pages", "lab"]
