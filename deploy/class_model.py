@@ -9,9 +9,11 @@ What is asked and answered is written down nowhere.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+import aiohttp
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
@@ -59,7 +61,18 @@ class Change(BaseModel):
 
 def make_class_model(upstream: Upstream, roster: Roster, rules: Rules, gate: Callable) -> FastAPI:
     """The gateway. gate: chapter 7's `Gate`, which the caller has from the notebook."""
-    app = new_app("class model", timeout_s=rules.timeout_s)
+
+    @contextlib.asynccontextmanager
+    async def to_model():
+        # A server may close a connection that it kept open just as the next call goes out on it: none is kept.
+        pool, heads = (
+            aiohttp.TCPConnector(limit=0, force_close=True),
+            {"authorization": f"Bearer {upstream.key}"},
+        )
+        async with aiohttp.ClientSession(connector=pool, headers=heads) as app.state.http:
+            yield
+
+    app = new_app("class model", timeout_s=rules.timeout_s, resources=[to_model()])
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(Problem, _say)
     app.add_exception_handler(RedisError, lambda *_: _say(_, NO_STORE))
@@ -97,7 +110,6 @@ def make_class_model(upstream: Upstream, roster: Roster, rules: Rules, gate: Cal
     asking = door(STUDENT, rules.per_minute)
 
     async def ask(request: Request, who: str = Depends(student)):
-        app.state.http.headers["authorization"] = f"Bearer {upstream.key}"  # of every call to the model
         path, raw = request.url.path.removeprefix("/v1/"), await dialect.whole(request, rules.body)
         return Live(forward(who, dialect.read(path, raw, upstream.model, rules.answer, upstream.url)))
 

@@ -1,9 +1,11 @@
 """A model for a class: who may ask, how much, how fairly; and that nothing of it is written down."""
 
 import asyncio
+import doctest
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.request import Request
 
+import nbformat
 import openai
 import pytest
 import redis
@@ -27,9 +30,10 @@ from hypothesis import strategies as st
 from coursekit import llm, rehearsal, servers, valkey, web, weights
 from coursekit.apps import Problem
 from coursekit.rehearsal_server import stage
-from deploy import class_dialect, class_keys
+from deploy import class_desk, class_dialect, class_keys
 from deploy.class_model import Rules, Upstream, make_class_model
-from deploy.class_roster import STAFF, Roster
+from deploy.class_roster import KEPT_S, STAFF, Roster
+from tools import bench_classmodel, model_check, project
 from tools import model as tool
 from tools.project import ROOT, notebook_environment
 
@@ -397,6 +401,31 @@ def test_what_the_model_refuses_comes_through_with_its_words_and_costs_nothing(o
     assert status == 400 or caught.value.response.headers["retry-after"] == "7"
 
 
+def test_a_server_that_drops_connections_which_it_kept_open_loses_no_call(open_class):
+    served = socket.create_server(("127.0.0.1", 0))
+    body = json_of({"usage": {"prompt_tokens": 1, "completion_tokens": 1}, "choices": []})
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+
+    def one_call_a_connection():
+        with suppress(OSError):
+            while True:
+                connection, _ = served.accept()
+                asked = b""
+                while not asked.endswith(b"}"):
+                    asked += connection.recv(65536)
+                connection.sendall(head.encode() + body)
+                threading.Thread(target=closed_at_the_second, args=[connection]).start()
+
+    def closed_at_the_second(connection):
+        with connection:
+            connection.recv(1)
+
+    threading.Thread(target=one_call_a_connection, daemon=True).start()
+    room = open_class(url=f"http://127.0.0.1:{served.getsockname()[1]}/v1")
+    with served, client(room, room.key("ada")) as ada:
+        assert [tell(ada).usage.total_tokens for _ in range(3)] == [2, 2, 2]
+
+
 # ---- what is not passed on
 
 PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://a/b.png"}}]}]
@@ -516,7 +545,7 @@ def test_the_command_starts_a_class_that_one_variable_reaches_and_tells_nobody_w
         done = subprocess.run(
             [sys.executable, "-c", asked], env=one, cwd=ROOT, capture_output=True, text=True
         )
-        usage = tool.usage(tmp_path / "made")
+        usage = class_desk.usage(tmp_path / "made")
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -544,6 +573,27 @@ def until_it_answers(folder, port: int, patience_s=60) -> dict[str, str]:
             return class_keys.read(folder / "keys.csv")
         time.sleep(0.1)
     raise AssertionError("the class server did not start")
+
+
+@pytest.fixture
+def notebook_folder(tmp_path, monkeypatch):
+    """A course of one notebook, whose second cell fails, and whose third needs what the second makes."""
+    sources = ["from coursekit import llm\nllm.client()", "found = {}['model']", "found", "llm.model()"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    nbformat.write(notebook, tmp_path / "01_small.ipynb")
+    monkeypatch.setattr(project, "NOTEBOOKS", tmp_path)
+    return tmp_path
+
+
+def test_a_notebook_is_tried_to_its_end_by_the_one_variable_and_stays_as_it_was(notebook_folder):
+    before, file = dict(os.environ), notebook_folder / "01_small.ipynb"
+    bytes_before = file.read_bytes()
+    said = model_check.report(["01"], stage().base_url.replace("http://", f"http://{stage().key}@"))
+    assert said.splitlines() == [
+        "01_small: 2 of 4 code cells ran, 1 failed, and 1 for want of what these make",
+        "  cell 2, found = {}['model']: KeyError: 'model'",
+    ]
+    assert dict(os.environ) == before and file.read_bytes() == bytes_before
 
 
 # ---- the list of a class, and a hub
@@ -585,12 +635,57 @@ def test_a_hub_gives_each_user_their_own_variable_and_strangers_none(tmp_path):
     [
         (["--students", "no-such.csv"], "neither a number up to 1000 nor a file"),
         (["usage", "--folder", "/nowhere"], "no class server has run from"),
-        (["budget", "ada"], "is none of: usage, budget NAME TOKENS"),
+        (["budget", "ada"], "is none of: usage, budget NAME TOKENS, revoke NAME"),
         (["--at-once", "0"], "--at-once is 0; it has to be 1 or more"),
-        (["--host", "everywhere"], "'everywhere' does not appear to be an IPv4 or IPv6 address"),
+        (["--host", "0.0.0.0"], "--host '0.0.0.0' is not the IPv4 address at which a class finds"),
     ],
 )
 def test_a_wrong_word_is_told_in_one_line_with_the_way_out(tmp_path, capsys, arguments, words):
     with pytest.raises(SystemExit) as stopped:
         tool.main([*arguments, *([] if "--folder" in arguments else ["--folder", str(tmp_path)])])
     assert words in f"{stopped.value} {capsys.readouterr().err}"
+
+
+# ---- the page
+
+
+MEASURED = json.loads(bench_classmodel.KEPT.read_text(encoding="utf-8"))
+
+
+def test_the_tables_of_the_page_are_made_of_what_was_measured_and_its_claims_hold():
+    page = bench_classmodel.PAGE.read_text(encoding="utf-8")
+    assert bench_classmodel.fill(page, MEASURED) == page
+    assert all(table in page for table in bench_classmodel.tables(MEASURED).values())
+    assert [claim for claim, holds in bench_classmodel.claims(MEASURED).items() if not holds] == []
+
+
+def test_littles_law_holds_for_the_ten_students():
+    run = MEASURED["ten"]
+    inside = run["calls"] / run["seconds"] * run["mean"]
+    assert 0.6 * bench_classmodel.STUDENTS < inside <= bench_classmodel.STUDENTS
+
+
+@given(st.floats(1, 5000), st.floats(1, 500), st.floats(5, 600))
+def test_a_class_of_the_size_that_is_advised_keeps_seven_tenths_of_the_model_busy(speed, tokens, every):
+    size = bench_classmodel.class_size(speed, tokens, every)
+    busy = lambda students: students / every * tokens / speed
+    assert busy(size) <= 0.7 < busy(size + 1) + 1e-9
+
+
+def test_the_page_states_the_limits_that_a_class_has():
+    page, rules = bench_classmodel.PAGE.read_text(encoding="utf-8"), Rules()
+    stated = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) \|", page, re.MULTILINE))
+    numbers = {name: int(stated[name].replace(",", "")) for name in stated if "(" not in name}
+    assert numbers["tokens a day, prompts and answers"] == tool.BUDGET
+    assert numbers["tokens of one answer"] == rules.answer
+    assert numbers["calls a minute"] == rules.per_minute
+    assert numbers["calls at once; more wait in the student's own line"] == rules.at_once
+    assert numbers["calls in that line"] == rules.in_line
+    assert numbers["bytes of one call"] == rules.body
+    assert KEPT_S == 60 * 86_400 and "after sixty days" in page
+
+
+def test_examples_in_docstrings_are_true():
+    for module in (class_dialect, class_keys, bench_classmodel):
+        tried, failed = doctest.testmod(module)[::-1]
+        assert tried and not failed

@@ -1,9 +1,9 @@
-"""A model for a class, measured: ten students with keys of their own, one greedy one, and a budget to its end.
+"""A model for a class, measured: ten students with a key each, a greedy one, and a budget to its end.
 
-    make bench ARGS=classmodel                    prints, and claims ratios alone
-    python -m tools.bench_classmodel --store      also keeps the numbers, from which book/class_model.md has its tables
+    make bench ARGS=classmodel                    prints, and claims ratios and counts alone
+    python -m tools.bench_classmodel --store      also keeps the numbers and fills the tables of the page
 
-The model is SmolLM2 on one thread of this machine, the gateway a process of its own, the clients are real ones.
+The model is SmolLM2 on one thread of this machine, the gateway a process of its own, all clients are real.
 """
 
 import argparse
@@ -24,16 +24,15 @@ import openai
 
 from coursekit import llm, servers
 from coursekit.display import table
-from deploy import class_keys
-from tools import model as tool
+from deploy import class_desk, class_keys
 from tools.project import ROOT
 
 KEPT, PAGE = ROOT / "book" / "class_model.json", ROOT / "book" / "class_model.md"
-STUDENTS, CALLS, ANSWER = 10, 4, 16  # each asks so often, without a pause, for so many tokens
-GREEDY = 8  # calls that the greedy one has open at any time
-BUDGET = 800
+STUDENTS, CALLS, ANSWER = 10, 3, 12  # each asks so often, without a pause, for so many tokens
+GREEDY = 6  # calls that the greedy one has open at any time
+BUDGET = 1000
 MANY = "1000000"
-TOPICS = "queues hashes locks logs caches trees graphs proofs clocks votes".split()
+TOPICS = ["queues", "hashes", "locks", "logs", "caches", "trees", "graphs", "proofs", "clocks", "votes"]
 
 
 @contextmanager
@@ -47,12 +46,13 @@ def a_class(secret: str, url: str, **rules: int):
         command += ["--upstream", url, "--folder", home, *words]
         os.environ["OPENAI_API_KEY"] = secret
         with servers.start("class model", command, path="/health", timeout_s=120):
-            values = list(class_keys.read(Path(home, "keys.csv")).values())
-            clients = []
-            for value in values:
-                os.environ["COURSE_MODEL"] = value  # the one variable that a student sets
-                clients.append(openai.OpenAI(**llm.connection(), max_retries=0, timeout=120))
-            yield Path(home), clients
+            yield Path(home), [client_of(value) for value in class_keys.read(Path(home, "keys.csv")).values()]
+
+
+def client_of(value: str) -> openai.OpenAI:
+    """Of one student, by the one variable that they set."""
+    os.environ["COURSE_MODEL"] = value
+    return openai.OpenAI(**llm.connection(), max_retries=0, timeout=120)
 
 
 def ask(client: openai.OpenAI, text: str, most: int = ANSWER, stream: bool = False) -> tuple[float, int]:
@@ -81,11 +81,11 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
 
 
 def share(direct: openai.OpenAI, through: openai.OpenAI) -> dict:
-    """Of a call for one token, what the gateway adds; asked in turns, so that both meet the same neighbours."""
+    """Seconds of the quickest call for one token by either way; in turns, for the sake of the neighbours."""
     seconds = [[], []]
-    for number in range(15):
+    for number in range(8):
         for way, client in enumerate((direct, through)):
-            seconds[way].append(ask(client, f"Say {number}.", most=1)[0])
+            seconds[way].append(ask(client, f"Say {2 * number + way}.", most=1)[0])  # never the same
     return {"direct": min(seconds[0]), "through": min(seconds[1])}
 
 
@@ -107,8 +107,15 @@ def ten(clients: list[openai.OpenAI]) -> dict:
         for number, one in enumerate(done)
     ]
     written = len(calls) * ANSWER
-    return {"seconds": took, "calls": len(calls), "tokens": sum(tokens for _, tokens in calls),
-            "written": written, "mean": statistics.mean(seconds for seconds, _ in calls), "rows": rows}  # fmt: skip
+    mean, tokens = statistics.mean(seconds for seconds, _ in calls), sum(tokens for _, tokens in calls)
+    return {
+        "seconds": took,
+        "calls": len(calls),
+        "tokens": tokens,
+        "written": written,
+        "mean": mean,
+        "rows": rows,
+    }
 
 
 def greed(clients: list[openai.OpenAI]) -> dict:
@@ -122,45 +129,45 @@ def greed(clients: list[openai.OpenAI]) -> dict:
             if over.is_set():
                 return
             try:
-                ask(clients[-1], f"{number} {turn}: " + "the queue grows and grows, " * 15, 40, stream=True)
+                ask(clients[-1], f"{number} {turn}: " + "the queue grows and grows, " * 8, 24, stream=True)
             except openai.APIStatusError as error:
                 with lock:
                     refused += error.status_code == 429
                 over.wait(min(1.0, float(error.response.headers.get("retry-after", 1))))
-            except openai.APIConnectionError:  # the end of the experiment
-                return
             else:
                 with lock:
                     answered += 1
 
     def polite(number: int) -> list[float]:
         time.sleep(2)  # the greedy one is there already
-        return [ask(clients[number], f"Define {topic}.", most=8)[0] for topic in TOPICS[number : number + 2]]
+        return [ask(clients[number], f"Define {topic}.", most=4)[0] for topic in TOPICS[number : number + 2]]
 
     with ThreadPoolExecutor(GREEDY) as threads:
         for number in range(GREEDY):
             threads.submit(greedy, number)
-        seconds = [s for one in together(*(lambda n=n: polite(n) for n in range(STUDENTS - 1))) for s in one]
-        over.set()
-        clients[-1].close()
+        try:
+            done = together(*(lambda n=n: polite(n) for n in range(STUDENTS - 1)))
+        finally:
+            over.set()
+    seconds = [each for one in done for each in one]
     return quantiles(seconds) | {"greedy": answered, "refused": refused}
 
 
-def spend(home: Path, client: openai.OpenAI, name: str) -> dict:
+def spend(home: Path) -> dict:
     """A budget used up by eight threads at once: what their replies say, and what the class server says."""
-    tool.ask(home, "/class/budget", {"student": name, "tokens": BUDGET})
+    client = client_of(class_desk.admit(home, "spender"))
+    class_desk.grant(home, "spender", str(BUDGET))
 
     def until_refused() -> list[int]:
         tokens = []
         while True:
             try:
                 tokens.append(ask(client, "Say yes.", most=4)[1])
-            except openai.RateLimitError as error:
-                if error.response.headers.get("x-should-retry") == "false":
-                    return tokens
+            except openai.RateLimitError:
+                return tokens
 
     told = [tokens for one in together(*[until_refused] * 8) for tokens in one]
-    day = next(row for row in tool.ask(home, "/class/usage") if row["student"] == name)
+    day = next(row for row in class_desk.ask(home, "/class/usage") if row["student"] == "spender")
     return {"budget": BUDGET, "calls": len(told), "replies": sum(told), "store": day["spent"]}
 
 
@@ -168,10 +175,10 @@ def spend(home: Path, client: openai.OpenAI, name: str) -> dict:
 
 
 def class_size(tokens_per_s: float, tokens: float, every_s: float, load: float = 0.7) -> int:
-    """Students whom a server carries that writes `tokens_per_s`, if each asks for `tokens` every `every_s` seconds.
+    """How many students a server carries, if each wants `tokens` written every `every_s` seconds.
 
-    Calls come at a rate of students / every_s, and tokens_per_s / tokens is the rate at which they can be done;
-    the first stays at `load` of the second, since at 1 the line never ends.
+    Calls come at the rate students / every_s, and are done at tokens_per_s / tokens at most; the first
+    stays at `load` of the second, since at 1 the line never ends.
 
     >>> class_size(1000, 200, 60)
     210
@@ -198,7 +205,7 @@ def tables(found: dict) -> dict[str, str]:
     ]
     others = [(name, f"{each['p50']:.1f}", f"{each['p95']:.1f}", each["greedy"], each["refused"])
               for name, each in (("without limits", off), ("with limits", on))]  # fmt: skip
-    sizes = [(f"{every} s", *(class_size(rate, 100, every) for rate in (speed, 500, 2000)))
+    sizes = [(f"{every} s", *(f"{class_size(rate, 100, every):,}" for rate in (speed, 500, 2000)))
              for every in (30, 60, 120)]  # fmt: skip
     return {
         "students": markdown(("student", "calls", "tokens", "p50 (s)", "p95 (s)"), rows),
@@ -218,8 +225,8 @@ def markdown(heads: tuple, rows: list[tuple]) -> str:
 def fill(page: str, found: dict) -> str:
     """The page with its tables made anew, each between its marks."""
     for name, text in tables(found).items():
-        mark = rf"(<!-- measured: {name} -->\n).*?(\n<!-- end -->)"
-        page = re.sub(mark, lambda part, text=text: f"{part[1]}\n{text}\n{part[2]}", page, flags=re.DOTALL)
+        mark = rf"(<!-- measured: {name} -->\n)[^<]*(<!-- end -->)"
+        page = re.sub(mark, lambda part, text=text: f"{part[1]}\n{text}\n\n{part[2]}", page)
     return page
 
 
@@ -237,15 +244,23 @@ def claims(found: dict) -> dict[str, bool]:
 
 
 def measure() -> dict:
-    found = {}
+    """All four; a line as each begins."""
+    found, say = {}, lambda words: print(f"  {words} …", file=sys.stderr, flush=True)
     with llm.local_client() as direct:
         url, secret = str(direct.base_url).rstrip("/"), direct.api_key
+        say("a class without limits")
         with a_class(secret, url, per_minute=MANY, at_once=1000, budget=MANY) as (home, clients):
+            say("the gateway's share")
             found["share"] = share(direct, clients[0])
+            say("ten students")
             found["ten"] = ten(clients)
-            found["budget"] = spend(home, clients[0], "student-01")
+            say("a budget to its end")
+            found["budget"] = spend(home)
+            say("a greedy one, without limits")
             found["no limits"] = greed(clients)
-        with a_class(secret, url, per_minute=20, at_once=2) as (_, clients):
+        say("a class with limits")
+        with a_class(secret, url, per_minute=6, at_once=2) as (_, clients):
+            say("the greedy one again")
             found["limits"] = greed(clients)
     return found
 

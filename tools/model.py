@@ -4,6 +4,7 @@ make model                                     SmolLM2 for 30 students, on this 
 make model ARGS="--students class.csv --host 10.0.0.5 --upstream http://127.0.0.1:11434/v1"
 make model ARGS=usage                          who has used how much today, while it runs
 make model ARGS="budget ada 200000"            also: `revoke ada`, and `key ada` for one that was lost
+make model ARGS="check 04 08"                  which cells of these notebooks this model cannot run
 
 The server of the model may be Ollama, vLLM, llama.cpp or a hosted one; a key that it wants stands in
 OPENAI_API_KEY. Keys for students go into _build/class_model/keys.csv, once.
@@ -12,32 +13,29 @@ OPENAI_API_KEY. Keys for students go into _build/class_model/keys.csv, once.
 import argparse
 import asyncio
 import ipaddress
-import json
 import os
 import sys
-from contextlib import closing
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import Request
 
 import redis.asyncio
 import uvicorn
 
-from coursekit import llm, servers, valkey
+from coursekit import llm, valkey
 from coursekit.chapters import chapter
-from coursekit.display import table
 from coursekit.errors import CourseError
 from coursekit.prices import MODELS
-from deploy import class_keys
+from deploy import class_desk, class_keys
 from deploy.class_model import Rules, Upstream, make_class_model
 from deploy.class_roster import STAFF, Roster
+from tools import model_check
 from tools.learn import is_free
 from tools.project import ROOT
 
 HOME = ROOT / "_build" / "class_model"
 PORT, BUDGET = 8010, 100_000
-WORDS = {"serve": 0, "usage": 0, "budget": 2, "revoke": 1, "key": 1}  # and how many follow
+CHECKER = "(check)"  # the student as whom notebooks are tried
 GRACE_S = 10
+FORMS = "usage, budget NAME TOKENS, revoke NAME, key NAME, check NOTEBOOK …"
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
@@ -45,7 +43,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
         prog="make model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add, rules = parser.add_argument, Rules()
-    add("what", nargs="*", default=["serve"], help="serve (left out), usage, budget, revoke, key")
+    add("what", nargs="*", default=["serve"], help=f"left out, it serves; else {FORMS}")
     add("--students", default="30", help="a number, or a CSV file with a column `name`")
     add("--host", default="127.0.0.1", help="the address of this machine that the class can reach")
     add("--port", type=int, default=PORT)
@@ -59,8 +57,9 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     add("--folder", type=Path, default=HOME, help="where keys and usage are kept")
     given = parser.parse_args(arguments)
     word, *more = given.what
-    if word not in WORDS or len(more) != WORDS[word]:
-        parser.error(f"{' '.join(given.what)!r} is none of: usage, budget NAME TOKENS, revoke NAME, key NAME")
+    fits = bool(more) if word == "check" else len(more) == {"serve": 0}.get(word, ASKED.get(word, (0, -1))[1])
+    if not fits:
+        parser.error(f"{' '.join(given.what)!r} is none of: {FORMS}")
     numbers = {name: getattr(given, name) for name in ("budget", "per_minute", "at_once", "answer", "slots")}
     if low := [name for name, number in numbers.items() if number < 1]:
         parser.error(f"--{low[0].replace('_', '-')} is {numbers[low[0]]}; it has to be 1 or more")
@@ -95,7 +94,7 @@ async def admit(store: str, names: list[str], given: argparse.Namespace, url: st
     async with redis.asyncio.Redis.from_url(store, decode_responses=True) as client:
         roster, values = Roster(client, given.budget), class_keys.read(file)
         before = await roster.students()
-        new = [name for name in names if name not in before]
+        new = [name for name in names if name not in before or (before[name] and name not in values)]
         values = {name: class_keys.moved(value, url) for name, value in values.items()}
         values |= {name: class_keys.address(url, await roster.admit(name)) for name in new}
         class_keys.write(file, values)
@@ -116,10 +115,19 @@ def say(given: argparse.Namespace, model: Upstream, url: str, count: int, new: i
     )
 
 
+def reachable(host: str) -> bool:
+    """Is this one address, and not "any", which nobody can be told?"""
+    try:
+        return not ipaddress.IPv4Address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def serve(given: argparse.Namespace) -> None:
     """Until Ctrl-C. Raises: CourseError, ValueError."""
-    ipaddress.ip_address(given.host)
-    if running(given.folder):
+    if not reachable(given.host):
+        raise ValueError(f"--host {given.host!r} is not the IPv4 address at which a class finds this machine")
+    if class_desk.is_open(given.folder):
         raise ValueError(f"a class server runs from {given.folder} already; stop it first")
     if given.host == "127.0.0.1" and not is_free(given.port):
         raise ValueError(f"port {given.port} is taken by another program; name another with --port")
@@ -129,7 +137,7 @@ def serve(given: argparse.Namespace) -> None:
     server, store = (None, valkey.url()) if own else valkey.kept(given.folder / "store", "class store")
     url = f"http://{given.host}:{given.port}/v1"
     key, new = asyncio.run(admit(store, names, given, url))
-    class_keys.private(given.folder / "server.json", json.dumps({"url": url.removesuffix("/v1"), "key": key}))
+    class_desk.open_desk(given.folder, url.removesuffix("/v1"), key)
     rules = Rules(given.per_minute, given.at_once, answer=given.answer, slots=given.slots)
     client = redis.asyncio.Redis.from_url(store, decode_responses=True, socket_timeout=2)
     app = make_class_model(model, Roster(client, given.budget), rules, chapter("07_llm_production").Gate)
@@ -142,43 +150,19 @@ def serve(given: argparse.Namespace) -> None:
             server.stop()
 
 
-# ---- what the instructor asks of it
+def check(folder: Path, *names: str) -> str:
+    """What fails when these notebooks ask the model of this class, as one more student does."""
+    return model_check.report(list(names), class_desk.admit(folder, CHECKER))
 
 
-def ask(folder: Path, path: str, body: dict | None = None) -> object:
-    """Ask the server that runs. Raises: ValueError with its reason."""
-    file = folder / "server.json"
-    if not file.exists():
-        raise ValueError(f"no class server has run from {folder}; `make model` starts one")
-    place = json.loads(file.read_text())
-    heads = {"authorization": f"Bearer {place['key']}", "content-type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    try:
-        with closing(servers.ask(Request(place["url"] + path, data, heads), timeout=10)) as reply:
-            return json.loads(reply.read())
-    except HTTPError as error:
-        told = json.loads(error.read() or b"{}")
-        raise ValueError(
-            (told.get("error") or {}).get("message") or told.get("detail") or str(error)
-        ) from None
-    except URLError:
-        raise ValueError(f"no class server answers at {place['url']}; `make model` starts one") from None
+# ---- all of it
 
-
-def running(folder: Path) -> bool:
-    try:
-        ask(folder, "/health")
-    except ValueError:
-        return False
-    return True
-
-
-def usage(folder: Path) -> str:
-    """A table of today; who has asked most stands first."""
-    rows = sorted(ask(folder, "/class/usage"), key=lambda row: (-row["spent"], row["student"]))
-    for row in rows:
-        row["key"] = "good" if row["key"] else "revoked"
-    return str(table(rows, "Tokens today"))
+ASKED = {
+    "usage": (class_desk.usage, 0),
+    "budget": (class_desk.grant, 2),
+    "revoke": (class_desk.revoke, 1),
+    "key": (class_desk.hand_out, 1),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -187,30 +171,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if word == "serve":
             serve(given)
-        elif word == "usage":
-            print(usage(given.folder))
-        elif word == "budget":
-            if not more[1].isdecimal():
-                raise ValueError(f"a budget is a number of tokens a day, not {more[1]!r}")
-            day = ask(given.folder, "/class/budget", {"student": more[0], "tokens": int(more[1])})
-            print(f"{more[0]} may use {day['budget']:,} tokens a day; {day['left']:,} are left of today's.")
-        elif word == "revoke":
-            ask(given.folder, "/class/revoke", {"student": more[0]})
-            print(f"The key of {more[0]} opens nothing any more.")
+        elif word == "check":
+            print(check(given.folder, *more))
         else:
-            hand_out(given.folder, more[0])
+            print(ASKED[word][0](given.folder, *more))
     except (CourseError, ValueError) as error:
         sys.exit(f"make model: {error}")
     return 0
-
-
-def hand_out(folder: Path, name: str) -> None:
-    """Another key for somebody, in the file."""
-    url = json.loads((folder / "server.json").read_text())["url"] + "/v1"
-    key = ask(folder, "/class/key", {"student": name})["key"]
-    file = folder / "keys.csv"
-    class_keys.write(file, class_keys.read(file) | {name: class_keys.address(url, key)})
-    print(f"{name} has a new key in {file}; an older one is good no more.")
 
 
 if __name__ == "__main__":
