@@ -64,11 +64,9 @@ def make_class_model(upstream: Upstream, roster: Roster, rules: Rules, gate: Cal
 
     @contextlib.asynccontextmanager
     async def to_model():
-        # A server may close a connection that it kept open just as the next call goes out on it: none is kept.
-        pool, heads = (
-            aiohttp.TCPConnector(limit=0, force_close=True),
-            {"authorization": f"Bearer {upstream.key}"},
-        )
+        # a connection that is kept open may be closed from there just as the next call goes out on it
+        pool = aiohttp.TCPConnector(limit=0, force_close=True)
+        heads = {"authorization": f"Bearer {upstream.key}"}
         async with aiohttp.ClientSession(connector=pool, headers=heads) as app.state.http:
             yield
 

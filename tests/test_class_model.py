@@ -403,7 +403,8 @@ def test_what_the_model_refuses_comes_through_with_its_words_and_costs_nothing(o
 
 def test_a_server_that_drops_connections_which_it_kept_open_loses_no_call(open_class):
     served = socket.create_server(("127.0.0.1", 0))
-    body = json_of({"usage": {"prompt_tokens": 1, "completion_tokens": 1}, "choices": []})
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    body = json_of({"usage": usage, "choices": []})
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
 
     def one_call_a_connection():
