@@ -12,6 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from tqdm import tqdm
+from traitlets.config import Config
 
 from coursekit.errors import CourseError
 from tools.project import NOTEBOOKS, ROOT, notebook_environment, notebooks
@@ -34,7 +35,8 @@ def run(name: str) -> tuple[int, list[Failed]]:
     [path] = notebooks([name])
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    options = {"kernel_name": "python3", "timeout": CELL_LIMIT_S, "allow_errors": True}
+    encrypted = Config(KernelManager={"transport_encryption": "auto"})
+    options = {"kernel_name": "python3", "timeout": CELL_LIMIT_S, "allow_errors": True, "config": encrypted}
     client = NotebookClient(notebook, resources={"metadata": {"path": str(NOTEBOOKS)}}, **options)
     progress = tqdm(total=len(code), desc=path.stem, unit=" cells", disable=None)
     client.on_cell_executed = lambda **_: progress.update()
@@ -49,8 +51,10 @@ def run(name: str) -> tuple[int, list[Failed]]:
         for output in cell.outputs:
             if output.output_type == "error":
                 first = next((line for line in cell.source.splitlines() if line.strip()), "")
-                said = ANSI.sub("", f"{output.ename}: {output.evalue}").splitlines()[0]
-                found.append(Failed(number, first, said, output.ename == "NameError"))
+                said = ANSI.sub("", output.evalue).strip().splitlines() or [""]
+                found.append(
+                    Failed(number, first, f"{output.ename}: {said[-1]}", output.ename == "NameError")
+                )
     return len(code), found
 
 
@@ -73,4 +77,4 @@ def lines(name: str, cells: int, failed: list[Failed]) -> list[str]:
     own = [each for each in failed if not each.follows]
     after = f", and {len(failed) - len(own)} for want of what these make" if len(failed) > len(own) else ""
     head = f"{name}: {cells - len(failed)} of {cells} code cells ran, {len(own)} failed{after}"
-    return [head, *(f"  cell {each.cell}, {each.source[:50]}: {each.error[:110]}" for each in own)]
+    return [head, *(f"  cell {each.cell}, {each.source[:50]}: {each.error[:160]}" for each in own)]
