@@ -164,12 +164,13 @@ def test_what_is_the_instructors_refuses_students_and_strangers_and_the_other_wa
 
 
 def test_sixteen_calls_at_once_never_pass_a_budget_and_every_token_is_counted(open_class):
-    room, budget = open_class(budget=2000, per_minute=1000, at_once=16), 2000
+    rehearsal.policy("house-model")(lambda request: rehearsal.say("word " * 200))  # of which 100 are allowed
+    room, budget = open_class(budget=1000, per_minute=1000, at_once=16), 1000
     with client(room, room.key("ada")) as ada, ThreadPoolExecutor(16) as threads:
         done = list(threads.map(lambda _: attempt(ada), range(60)))
     answered = [reply for reply in done if reply is not None]
     used = day("ada", budget)
-    assert 0 < len(answered) < 60  # some were refused
+    assert 4 < len(answered) < 60  # some were refused
     assert used["spent"] == sum(reply.usage.total_tokens for reply in answered) <= budget
     assert used["calls"] == len(answered) and used["lost"] == 0
     assert used["prompt"] == sum(reply.usage.prompt_tokens for reply in answered)
@@ -211,15 +212,14 @@ def test_the_next_day_has_a_budget_of_its_own(store):
     assert at_roster(use, 100, lambda: after) == 20
 
 
-STEP = st.tuples(
-    st.integers(0, 4), st.sampled_from(["hold", "begin", "book", "forget", "end"]), st.integers(1, 90)
-)
+DEEDS = ["hold", "hold", "hold", "begin", "book", "forget", "end"]
+STEP = st.tuples(st.integers(0, 4), st.sampled_from(DEEDS), st.integers(1, 90))
 
 
-@given(st.lists(STEP, max_size=25))
+@given(st.lists(STEP, min_size=5, max_size=25))
 @settings(max_examples=40)
 def test_whatever_calls_do_side_by_side_what_is_charged_is_what_they_hold_took_or_lost(steps):
-    budget = 150
+    budget = 120
 
     async def play(roster):
         await roster.redis.delete(roster._place("ada"))
