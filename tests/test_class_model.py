@@ -33,7 +33,7 @@ from coursekit.rehearsal_server import stage
 from deploy import class_desk, class_dialect, class_keys
 from deploy.class_model import Rules, Upstream, make_class_model
 from deploy.class_roster import KEPT_S, STAFF, Roster
-from tools import bench_classmodel, model_check, project
+from tools import bench_classmodel, class_page, model_check, project
 from tools import model as tool
 from tools.project import ROOT, notebook_environment
 
@@ -650,14 +650,20 @@ def test_a_wrong_word_is_told_in_one_line_with_the_way_out(tmp_path, capsys, arg
 # ---- the page
 
 
-MEASURED = json.loads(bench_classmodel.KEPT.read_text(encoding="utf-8"))
+MEASURED = json.loads(class_page.KEPT.read_text(encoding="utf-8"))
 
 
 def test_the_tables_of_the_page_are_made_of_what_was_measured_and_its_claims_hold():
-    page = bench_classmodel.PAGE.read_text(encoding="utf-8")
-    assert bench_classmodel.fill(page, MEASURED) == page
-    assert all(table in page for table in bench_classmodel.tables(MEASURED).values())
-    assert [claim for claim, holds in bench_classmodel.claims(MEASURED).items() if not holds] == []
+    page = class_page.PAGE.read_text(encoding="utf-8")
+    assert class_page.fill(page, MEASURED) == page
+    assert all(table in page for table in class_page.tables(MEASURED).values())
+    assert [claim for claim, holds in class_page.claims(MEASURED).items() if not holds] == []
+
+
+def test_in_the_notebooks_that_were_tried_nothing_failed_but_calls_of_tools_and_what_follows_them():
+    failed = [each for one in MEASURED["notebooks"].values() for each in one["failed"]]
+    assert len(MEASURED["notebooks"]) >= 3
+    assert all("too small to call tools" in each["error"] for each in failed if not each["follows"])
 
 
 def test_littles_law_holds_for_the_ten_students():
@@ -668,13 +674,13 @@ def test_littles_law_holds_for_the_ten_students():
 
 @given(st.floats(1, 5000), st.floats(1, 500), st.floats(5, 600))
 def test_a_class_of_the_size_that_is_advised_keeps_seven_tenths_of_the_model_busy(speed, tokens, every):
-    size = bench_classmodel.class_size(speed, tokens, every)
+    size = class_page.class_size(speed, tokens, every)
     busy = lambda students: students / every * tokens / speed
     assert busy(size) <= 0.7 < busy(size + 1) + 1e-9
 
 
 def test_the_page_states_the_limits_that_a_class_has():
-    page, rules = bench_classmodel.PAGE.read_text(encoding="utf-8"), Rules()
+    page, rules = class_page.PAGE.read_text(encoding="utf-8"), Rules()
     stated = dict(re.findall(r"^\| ([^|]+?) \| ([\d,]+) \|", page, re.MULTILINE))
     numbers = {name: int(stated[name].replace(",", "")) for name in stated if "(" not in name}
     assert numbers["tokens a day, prompts and answers"] == tool.BUDGET
@@ -687,6 +693,6 @@ def test_the_page_states_the_limits_that_a_class_has():
 
 
 def test_examples_in_docstrings_are_true():
-    for module in (class_dialect, class_keys, bench_classmodel):
+    for module in (class_dialect, class_keys, class_page):
         tried, failed = doctest.testmod(module)[::-1]
         assert tried and not failed

@@ -2,6 +2,7 @@
 
     make bench ARGS=classmodel                    prints, and claims ratios and counts alone
     python -m tools.bench_classmodel --store      also keeps the numbers and fills the tables of the page
+    python -m tools.bench_classmodel 04 08        runs these notebooks instead, by a student's one variable
 
 The model is SmolLM2 on one thread of this machine, the gateway a process of its own, all clients are real.
 """
@@ -9,7 +10,6 @@ The model is SmolLM2 on one thread of this machine, the gateway a process of its
 import argparse
 import json
 import os
-import re
 import statistics
 import sys
 import tempfile
@@ -25,9 +25,9 @@ import openai
 from coursekit import llm, servers
 from coursekit.display import table
 from deploy import class_desk, class_keys
-from tools.project import ROOT
+from tools import model_check
+from tools.class_page import KEPT, claims, keep, tables
 
-KEPT, PAGE = ROOT / "book" / "class_model.json", ROOT / "book" / "class_model.md"
 STUDENTS, CALLS, ANSWER = 10, 3, 12  # each asks so often, without a pause, for so many tokens
 GREEDY = 6  # calls that the greedy one has open at any time
 BUDGET = 1000
@@ -171,78 +171,6 @@ def spend(home: Path) -> dict:
     return {"budget": BUDGET, "calls": len(told), "replies": sum(told), "store": day["spent"]}
 
 
-# ---- from the numbers to the page
-
-
-def class_size(tokens_per_s: float, tokens: float, every_s: float, load: float = 0.7) -> int:
-    """How many students a server carries, if each wants `tokens` written every `every_s` seconds.
-
-    Calls come at the rate students / every_s, and are done at tokens_per_s / tokens at most; the first
-    stays at `load` of the second, since at 1 the line never ends.
-
-    >>> class_size(1000, 200, 60)
-    210
-    """
-    return int(load * tokens_per_s / tokens * every_s)
-
-
-def tables(found: dict) -> dict[str, str]:
-    """Of the page, by name, in Markdown."""
-    run, off, on, money = found["ten"], found["no limits"], found["limits"], found["budget"]
-    rows = [(row["student"], row["calls"], row["tokens"], f"{row['p50']:.1f}", f"{row['p95']:.1f}")
-            for row in run["rows"]]  # fmt: skip
-    speed, gateway = run["written"] / run["seconds"], found["share"]
-    sums = [
-        ("answers", f"{run['calls']} in {run['seconds']:.0f} s"),
-        ("tokens written together", f"{speed:.0f} a second"),
-        ("mean time of a call, W", f"{run['mean']:.1f} s"),
-        ("calls inside by Little's Law, λ × W", f"{run['calls'] / run['seconds'] * run['mean']:.1f}"),
-        ("a call for one token, asked directly", f"{1000 * gateway['direct']:.0f} ms"),
-        ("the same through the gateway", f"{1000 * gateway['through']:.0f} ms"),
-        ("a budget used up by eight threads", f"{money['budget']} tokens"),
-        ("its calls, and tokens in their replies", f"{money['calls']}, {money['replies']}"),
-        ("tokens that the class server charged", f"{money['store']}"),
-    ]
-    others = [(name, f"{each['p50']:.1f}", f"{each['p95']:.1f}", each["greedy"], each["refused"])
-              for name, each in (("without limits", off), ("with limits", on))]  # fmt: skip
-    sizes = [(f"{every} s", *(f"{class_size(rate, 100, every):,}" for rate in (speed, 500, 2000)))
-             for every in (30, 60, 120)]  # fmt: skip
-    return {
-        "students": markdown(("student", "calls", "tokens", "p50 (s)", "p95 (s)"), rows),
-        "sums": markdown(("ten students, without a pause", "measured"), sums),
-        "greed": markdown(("nine others wait", "p50 (s)", "p95 (s)", "answers to the greedy", "429"), others),
-        "sizes": markdown(
-            ("each asks every", f"{speed:.0f} tokens/s", "500 tokens/s", "2,000 tokens/s"), sizes
-        ),
-    }
-
-
-def markdown(heads: tuple, rows: list[tuple]) -> str:
-    lines = [heads, ("---",) + ("---:",) * (len(heads) - 1), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
-def fill(page: str, found: dict) -> str:
-    """The page with its tables made anew, each between its marks."""
-    for name, text in tables(found).items():
-        mark = rf"(<!-- measured: {name} -->\n)[^<]*(<!-- end -->)"
-        page = re.sub(mark, lambda part, text=text: f"{part[1]}\n{text}\n\n{part[2]}", page)
-    return page
-
-
-def claims(found: dict) -> dict[str, bool]:
-    """Ratios and exact numbers; no seconds, which are those of one machine."""
-    money, off, on = found["budget"], found["no limits"], found["limits"]
-    return {
-        "what replies say was charged, to the token": money["replies"] == money["store"] <= money["budget"],
-        "with limits the others wait at most two thirds": on["p95"] < 2 / 3 * off["p95"],
-        "the greedy one is refused with limits alone": on["refused"] > 0 == off["refused"],
-        "the gateway adds less than half of the shortest call": (
-            found["share"]["through"] < 1.5 * found["share"]["direct"]
-        ),
-    }
-
-
 def measure() -> dict:
     """All four; a line as each begins."""
     found, say = {}, lambda words: print(f"  {words} …", file=sys.stderr, flush=True)
@@ -265,10 +193,26 @@ def measure() -> dict:
     return found
 
 
+def try_notebooks(names: list[str]) -> dict:
+    """Whole notebooks, under the limits that a student has."""
+    with llm.local_client() as direct, a_class(direct.api_key, str(direct.base_url).rstrip("/")) as (home, _):
+        found = model_check.run_all(names, class_desk.admit(home, "notebooks"))
+    return {
+        name: {"cells": cells, "failed": [each._asdict() for each in failed]}
+        for name, (cells, failed) in found.items()
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=classmodel", description=__doc__.split("\n")[0])
     parser.add_argument("--store", action="store_true", help="keep the numbers, and fill the page's tables")
+    parser.add_argument("notebook", nargs="*", help="tried instead of measuring, and kept")
     given = parser.parse_args(arguments)
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    if given.notebook:
+        tried = kept.get("notebooks", {}) | try_notebooks(given.notebook)
+        keep(kept | {"notebooks": dict(sorted(tried.items()))})
+        return 0
     print(
         f"SmolLM2 on one thread, {os.cpu_count()} cores that others use too; about two minutes …", flush=True
     )
@@ -279,9 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
     for claim, holds in claims(found).items():
         print(f"{'✓' if holds else '✗'} {claim}")
     if given.store:
-        KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
-        print(f"Stored in {KEPT.name}, and in the tables of {PAGE.name}.")
+        keep(kept | found)
     return 0 if all(claims(found).values()) else 1
 
 

@@ -58,18 +58,23 @@ def run(name: str) -> tuple[int, list[Failed]]:
     return len(code), found
 
 
-def report(names: list[str], value: str) -> str:
-    """Lines on each notebook, asked with COURSE_MODEL=`value`. Raises: CourseError, ValueError."""
+def run_all(names: list[str], value: str) -> dict[str, tuple[int, list[Failed]]]:
+    """What `run` finds for each, asked with COURSE_MODEL=`value`. Raises: CourseError, ValueError."""
     paths, before = [each.stem for each in notebooks(names)], dict(os.environ)
     path = os.pathsep.join([str(ROOT), str(ROOT / "tools" / "offline")])
     offline = {"PYTHONPATH": path} if "127.0.0.1" in value else {"PYTHONPATH": str(ROOT)}
     os.environ.clear()
     os.environ.update(notebook_environment() | offline | {"COURSE_MODEL": value})
     try:
-        return "\n".join(line for name in paths for line in lines(name, *run(name)))
+        return {name: run(name) for name in paths}
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def report(names: list[str], value: str) -> str:
+    """The same in lines. Raises: CourseError, ValueError."""
+    return "\n".join(line for name, found in run_all(names, value).items() for line in lines(name, *found))
 
 
 def lines(name: str, cells: int, failed: list[Failed]) -> list[str]:
