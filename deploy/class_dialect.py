@@ -57,8 +57,9 @@ def read(path: str, raw: bytes, model: str, longest: int, url: str) -> Asked:
         raise Problem(400, "No JSON", "The body of a call is a JSON object.") from None
     _refuse(body, model)
     asked = [body.pop(name) for name in LIMITS if body.get(name) is not None]
-    if not all(type(number) is int and number > 0 for number in asked):
-        raise Problem(400, "No limit", f"The limit of an answer is a whole number above 0, not {asked[0]!r}.")
+    if odd := [number for number in asked if type(number) is not int or number < 1]:
+        shown = repr(odd[0])[:80]
+        raise Problem(400, "No limit", f"The limit of an answer is a whole number above 0, not {shown}.")
     body[_limit(path, url)] = most = min([longest, *asked])
     shows_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     if body.get("stream") and path != "responses":  # there it is always told
@@ -105,17 +106,23 @@ def _limit(path: str, url: str) -> str:
     return "max_completion_tokens" if at_openai and path != "completions" else "max_tokens"
 
 
-def used(data: bytes) -> tuple[int, int] | None:
+def used(told: object) -> tuple[int, int] | None:
     """Tokens read and written, where a reply or an event of a stream tells them.
 
-    >>> used(b'{"usage": {"prompt_tokens": 20, "completion_tokens": 10}}')
+    >>> used({"usage": {"prompt_tokens": 20, "completion_tokens": 10}})
     (20, 10)
     """
     try:
-        told = json.loads(data)
         found = usage_of(told.get("response") or told)  # the last event of Responses holds the whole reply
         return int(found["input_tokens"]), int(found["output_tokens"])
-    except (ValueError, TypeError, AttributeError):
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _parsed(data: bytes) -> object:
+    try:
+        return json.loads(data)
+    except ValueError:  # such as [DONE], the end of a stream
         return None
 
 
@@ -126,19 +133,29 @@ async def told(reply: aiohttp.ClientResponse, asked: Asked, book) -> AsyncIterat
     """
     if not asked.body.get("stream"):
         data = await reply.read()
-        if found := used(data):
+        if found := used(_parsed(data)):
             await book(*found)
         yield data
         return
+    found = None
+    async for event in _events(reply):
+        said = _parsed(event.partition(b"data:")[2])
+        found = used(said) or found  # some servers tell it again and again: the last word counts
+        if found and (said is None or asked.path == "responses"):
+            await book(*found)
+        alone = isinstance(said, dict) and said.get("choices") == []
+        if asked.shows_usage or not alone:
+            yield event
+    if found:
+        await book(*found)  # to a server that does not say when it is done
+
+
+async def _events(reply: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     rest = b""
     async for piece in reply.content.iter_any():
         *events, rest = BLANK.split(rest + piece)
         for event in events:
-            found = used(event.partition(b"data:")[2])
-            if found:
-                await book(*found)
-            if not found or asked.shows_usage or asked.path == "responses":
-                yield event + b"\n\n"
+            yield event + b"\n\n"
     if rest:
         yield rest
 
