@@ -131,7 +131,9 @@ def serve(given: argparse.Namespace) -> None:
         raise ValueError(f"a class server runs from {given.folder} already; stop it first")
     if given.host == "127.0.0.1" and not is_free(given.port):
         raise ValueError(f"port {given.port} is taken by another program; name another with --port")
-    names, model = students(given.students), upstream(given)
+    names = students(given.students)
+    print("Starting; the first time this takes some ten seconds …", flush=True)
+    model = upstream(given)
     given.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     own = os.environ.get("REDIS_URL", "").strip()
     server, store = (None, valkey.url()) if own else valkey.kept(given.folder / "store", "class store")
