@@ -38,6 +38,9 @@ pdf:             ## Print the whole book into one PDF
 bank:            ## Export the questions for a learning management system
 	@$(COURSE) bank
 
+model:           ## Serve one model to a whole class            ARGS="--students class.csv"
+	@$(COURSE) model $(ARGS)
+
 measure:         ## Weigh and time every page of the book
 	@$(COURSE) measure $(ARGS)
 
@@ -60,4 +63,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock
+.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock model

@@ -2,7 +2,8 @@
 
 rehearsal   the default: scripted replies, written in the notebook (`coursekit.rehearsal`); same for everybody
 local       SmolLM2-135M-Instruct, real weights in this process; offline, small, honest
-live        OpenAI or any compatible server; chosen by itself when OPENAI_API_KEY or OPENAI_BASE_URL is set
+live        OpenAI or any compatible server; chosen by itself when OPENAI_API_KEY or OPENAI_BASE_URL is set,
+            or by COURSE_MODEL=http://KEY@host:port/v1, server and key in one, as a class gets it
 
     client = llm.client()
     client.chat.completions.create(model=llm.model("capital"), messages=[...])
@@ -16,7 +17,7 @@ import os
 import secrets
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from coursekit import weights
 from coursekit.errors import CourseError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 OPENAI = "https://api.openai.com/v1"
 OPENAI_DEFAULT = "gpt-5.4-mini"
 EXAMPLE = "http://127.0.0.1:11434/v1"  # Ollama's
+EXAMPLE_OF_CLASS = "http://KEY@127.0.0.1:8010/v1"  # that of `make model`
 LOCAL = "SmolLM2-135M-Instruct"
 SLOTS, SLOT_TOKENS = 4, 2048  # local: answers at once, and prompt plus answer of each
 LOOPBACK = {"trust_env": False, "verify": False}  # plain HTTP: no proxy, and no certificates to load (26 ms)
@@ -47,8 +49,11 @@ def mode(*, real: bool = False) -> str:
     """rehearsal, local or live; never rehearsal if `real`. Raises CourseError for another COURSE_MODEL."""
     by_itself = "live" if _set("OPENAI_API_KEY") or _set("OPENAI_BASE_URL") else "rehearsal"
     chosen = _set("COURSE_MODEL") or by_itself
+    if _variables()[0] == "COURSE_MODEL":
+        return "live"
     if chosen not in ("rehearsal", "local", "live"):
-        raise CourseError(f"COURSE_MODEL={chosen!r} is not known; set it to rehearsal, local or live")
+        shown = chosen if len(chosen) < 12 else f"{chosen[:6]}…"  # no more of it: it may hold a key
+        raise CourseError(f"COURSE_MODEL={shown!r} is not known; set it to rehearsal, local or live")
     return "local" if real and chosen == "rehearsal" else chosen
 
 
@@ -149,23 +154,35 @@ def _set(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
+def _variables() -> tuple[str, str]:
+    """The variables that hold the address of the server and the key: COURSE_MODEL may hold both."""
+    one = "://" in _set("COURSE_MODEL")
+    return ("COURSE_MODEL", "COURSE_MODEL") if one else ("OPENAI_BASE_URL", "OPENAI_API_KEY")
+
+
 def _live_url() -> str:
-    url = _set("OPENAI_BASE_URL").rstrip("/") or OPENAI
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    variable, _ = _variables()
+    url = _set(variable).rstrip("/") or OPENAI
+    parts, of_class = urlsplit(url), variable == "COURSE_MODEL"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         begins = url[:6]  # no more of it is shown: it may be a key in the wrong place
-        raise CourseError(
-            f"OPENAI_BASE_URL begins with {begins!r} and is no web address; write it like {EXAMPLE}"
-        )
-    return url
+        example = EXAMPLE_OF_CLASS if of_class else EXAMPLE
+        raise CourseError(f"{variable} begins with {begins!r} and is no web address; write it like {example}")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if of_class else url
 
 
 def _live_key() -> str:
-    key = _set("OPENAI_API_KEY")
+    _, variable = _variables()
+    if variable == "COURSE_MODEL":  # a key that is set for OpenAI is not for the server of a class
+        parts = urlsplit(_set(variable))
+        key = unquote(parts.password or parts.username or "")
+    else:
+        key = _set(variable)
     if not key and _live_url() == OPENAI:
         way_out = f"or OPENAI_BASE_URL for a server of your own, like {EXAMPLE}"
         raise CourseError(f"COURSE_MODEL=live needs OPENAI_API_KEY, {way_out}")
     if not (key.isascii() and key.isprintable()):
-        raise CourseError("OPENAI_API_KEY holds characters that no key has; copy it again")
+        raise CourseError(f"{variable} holds characters that no key has; copy it again")
     return key or "not-needed"  # servers of one's own seldom ask
 
 
@@ -181,7 +198,7 @@ def _live_model() -> str:
         return _set("OPENAI_MODEL") or OPENAI_DEFAULT
     served = _models_served()
     if not served:
-        advice = "name one in OPENAI_MODEL, or correct OPENAI_BASE_URL: it often ends in /v1"
+        advice = f"name one in OPENAI_MODEL, or correct {_variables()[0]}: it often ends in /v1"
         raise CourseError(f"{_shown(_live_url())} lists no models; {advice}")
     return served[0]
 
@@ -190,16 +207,17 @@ def _models_served() -> list[str]:
     """Names of the models behind the live URL; none where the server has no such list."""
     import openai
 
-    url = _shown(_live_url())
+    url, (address, key) = _shown(_live_url()), _variables()
     patience = openai.Timeout(5, connect=1)
     asking = openai.OpenAI(base_url=_live_url(), api_key=_live_key(), timeout=patience, max_retries=0)
     try:
         with asking:
             return [served.id for served in asking.models.list()]
     except openai.APIConnectionError:
-        advice = "start it, correct OPENAI_BASE_URL, or set COURSE_MODEL=rehearsal to go on offline"
+        advice = f"start it, correct {address}, or set COURSE_MODEL=rehearsal to go on offline"
         raise CourseError(f"no server answers at {url}; {advice}") from None
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        raise CourseError(f"{url} refuses the OPENAI_API_KEY given ({error.status_code}); check it") from None
+        told = f"the {key} given" if key != address else f"the key in {key}"
+        raise CourseError(f"{url} refuses {told} ({error.status_code}); check it") from None
     except (openai.APIStatusError, AttributeError, ValueError):  # it answers, but not with a list of models
         return []

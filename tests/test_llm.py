@@ -56,6 +56,7 @@ def choose(monkeypatch):
         ({"OPENAI_API_KEY": SECRET, "COURSE_MODEL": "rehearsal"}, "rehearsal"),
         ({"OPENAI_API_KEY": SECRET, "COURSE_MODEL": "local"}, "local"),
         ({"OPENAI_API_KEY": "", "COURSE_MODEL": ""}, "rehearsal"),
+        ({"COURSE_MODEL": f"http://{SECRET}@127.0.0.1:9/v1"}, "live"),
     ],
 )
 def test_the_environment_chooses_who_answers(choose, variables, mode):
@@ -173,6 +174,62 @@ def test_what_is_no_web_address_is_told_by_its_beginning_as_it_may_be_a_key(choo
         llm.client()
     assert url[:5] in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+# Live by one variable, as a class gets it: server and key in COURSE_MODEL.
+
+
+def of_class(key: str) -> str:
+    return stage().base_url.replace("http://", f"http://{key}@")
+
+
+def test_one_variable_names_a_server_and_its_key_and_wins_over_those_of_openai(choose):
+    rehearsal.policies.clear()
+    rehearsal.policy("house-model")(lambda request: say("to the class"))
+    choose(
+        COURSE_MODEL=of_class(stage().key) + "/", OPENAI_API_KEY=SECRET, OPENAI_BASE_URL="http://127.0.0.1:9"
+    )
+    assert llm.who_answers() == f"live: house-model at {stage().base_url}; answers differ from run to run"
+    assert llm.connection() == {"base_url": stage().base_url, "api_key": stage().key}
+    with llm.client(real=True) as client:
+        reply = client.chat.completions.create(model=llm.model("capital", real=True), messages=FRANCE)
+    assert reply.choices[0].message.content == "to the class"
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [("ak_1_a-b_c@", "ak_1_a-b_c"), ("ada:ak_1@", "ak_1"), ("a%40b@", "a@b"), ("", "not-needed")],
+)
+def test_the_key_of_a_class_is_what_stands_before_the_host_and_never_that_of_openai(choose, written, key):
+    choose(COURSE_MODEL=f"http://{written}127.0.0.1:9/v1", OPENAI_API_KEY=SECRET)
+    assert (llm._live_key(), llm._live_url()) == (key, "http://127.0.0.1:9/v1")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (f"{SECRET}@127.0.0.1:8010/v1", r"COURSE_MODEL='sk-not…' is not known"),
+        (f"ftp://{SECRET}@127.0.0.1/v1", r"COURSE_MODEL begins with 'ftp://' .* like http://KEY@127"),
+        (f"http://{SECRET}@", r"COURSE_MODEL begins with 'http:/' and is no web address"),
+        (f"http://{SECRET}ü@127.0.0.1:9/v1", "COURSE_MODEL holds characters that no key has"),
+        (
+            f"http://{SECRET}@127.0.0.1:9/v1",
+            "no server answers at http://127.0.0.1:9/v1; .*correct COURSE_MODEL",
+        ),
+    ],
+)
+def test_what_is_wrong_with_it_is_said_without_the_key(choose, value, words):
+    choose(COURSE_MODEL=value)
+    with pytest.raises(llm.CourseError, match=words) as caught:
+        llm.client()
+    assert SECRET not in str(caught.value)
+
+
+def test_a_key_that_the_class_does_not_know_is_one_sentence_that_names_the_variable(choose):
+    choose(COURSE_MODEL=of_class(SECRET))
+    with pytest.raises(llm.CourseError) as caught:
+        llm.client()
+    assert str(caught.value) == f"{stage().base_url} refuses the key in COURSE_MODEL (401); check it"
 
 
 @pytest.fixture
