@@ -1,0 +1,213 @@
+"""`make bench`, cluster: three experiments of the course on processes and on Dask clusters of this machine.
+
+Seconds are the best of some runs, which take turns with each other: the first also makes what a process keeps
+(a chapter's definitions, an index). CPU seconds are those of all processes, scheduler included. Then a worker
+is killed half way. `python -m tools.bench_cluster --record` keeps it all in book/cluster.json, from which the
+page in the book has its tables. Ends with 1 if anybody's results differ by one bit.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from itertools import product
+
+import numpy as np
+import psutil
+from distributed import LocalCluster, __version__
+from tqdm import tqdm
+
+from coursekit.chapters import carried, text
+from coursekit.sweep import Point, grid, sweep
+from tools import bench_consensus, bench_rag
+from tools.project import ROOT
+
+RECORD = ROOT / "book" / "cluster.json"
+RUNS, EMPTY = 3, 500  # EMPTY: points that compute nothing, to see what a point costs
+SEED, FIRST = 1961, 200_000
+LINES = "01_littles_law"
+WORKERS = (1, 2, 4)
+
+
+def wait(chapter: str, load: float, scv: float, again: int, rng: np.random.Generator) -> float:
+    """The mean wait of chapter 1. again: the same point with other random numbers."""
+    return carried(LINES, chapter).mean_wait(load, scv, rng)
+
+
+def experiments() -> dict[str, tuple[Callable, list[Point], int | None]]:
+    """What each computes, and where: the functions that chapters and `make bench` use, at a smaller size."""
+    loads, unevenness = [0.3, 0.5, 0.7, 0.8, 0.9], [0.25, 0.5, 1.0, 2.0, 4.0]
+    schedules = [
+        point
+        for kind, count in (("ordeals", 160), ("walks", 40))
+        for point in grid(kind=[kind], first=range(FIRST, FIRST + count, 10), count=[10])
+    ]
+    questions = range(0, len(bench_rag.answerable()), bench_rag.BLOCK)
+    return {
+        "mean waits": (
+            partial(wait, text(LINES)),
+            grid(load=loads, scv=unevenness, again=range(2)),
+            SEED,
+        ),
+        "fault schedules": (
+            partial(bench_consensus.run, text(bench_consensus.NOTEBOOK)),
+            schedules,
+            None,
+        ),
+        "retrieval": (
+            partial(bench_rag.graded, text(bench_rag.NOTEBOOK)),
+            grid(search=list(bench_rag.SEARCHES), first=questions),
+            None,
+        ),
+    }
+
+
+def nothing(place: int) -> int:
+    return place
+
+
+def fingerprint(results: list) -> str:
+    """A name for results that changes with any bit of them; clocks are no results."""
+    kept = [
+        {key: value for key, value in each.items() if key not in ("s", "checking")}
+        if isinstance(each, dict)
+        else each
+        for each in results
+    ]
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of those that it has started and that live."""
+    spent = 0.0
+    for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+        try:
+            spent += sum(process.cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            continue
+    return spent
+
+
+def timed(function: Callable, points: list[Point], seed: int | None, workers: str | int) -> dict:
+    """Seconds, CPU seconds and the results' fingerprint."""
+    cpu_before, began = cpu(), time.perf_counter()
+    results = sweep(function, points, seed=seed, workers=workers, progress=False)
+    seconds = time.perf_counter() - began
+    return {"s": seconds, "cpu_s": cpu() - cpu_before, "same": fingerprint(results)}
+
+
+def interrupted(after_s: float, cluster: LocalCluster, *work) -> dict:
+    """A run during which one worker process is killed by its number."""
+    killer = threading.Timer(after_s, os.kill, (cluster.workers[0].pid, signal.SIGKILL))
+    killer.start()
+    try:
+        return timed(*work, workers=cluster.scheduler_address)
+    finally:
+        killer.cancel()
+
+
+def measure() -> dict:
+    """All of it. Takes some minutes."""
+    work = experiments()
+    with ExitStack() as running:
+        clusters = {
+            count: running.enter_context(
+                LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",
+                )
+            )
+            for count in WORKERS
+        }
+        crews: dict[str, str | int] = {"this process": 1, "2 processes": 2}
+        crews |= {f"Dask, {count} workers": each.scheduler_address for count, each in clusters.items()}
+        turns = list(product(work, range(RUNS), crews))
+        runs = {(name, crew): [] for name, _, crew in turns}
+        for name, _, crew in tqdm(turns, unit="run", leave=False):
+            runs[name, crew].append(timed(*work[name], crews[crew]))
+        empty = (nothing, grid(place=range(EMPTY)), None)
+        point_ms = {
+            crew: min(timed(*empty, workers)["s"] for _ in range(RUNS)) / EMPTY * 1000
+            for crew, workers in crews.items()
+        }
+        two = "Dask, 2 workers"
+        half = {name: min(run["s"] for run in runs[name, two]) / 2 for name in work}
+        killed = {name: interrupted(half[name], clusters[2], *work[name]) for name in work}
+    return {
+        "machine": {
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+            "python": platform.python_version(),
+            "distributed": __version__,
+        },
+        "runs": RUNS,
+        "experiments": {
+            name: {
+                "points": len(work[name][1]),
+                "crews": {crew: told(runs[name, crew]) for crew in crews},
+                "killed": told([killed[name]]),
+                "results": sorted(
+                    {run["same"] for crew in crews for run in runs[name, crew]} | {killed[name]["same"]}
+                ),
+            }
+            for name in work
+        },
+        "point_ms": {crew: round(ms, 2) for crew, ms in point_ms.items()},
+    }
+
+
+def told(runs: list[dict]) -> dict[str, float]:
+    best = min(runs, key=lambda run: run["s"])
+    return {"first_s": round(runs[0]["s"], 2), "s": round(best["s"], 2), "cpu_s": round(best["cpu_s"], 2)}
+
+
+def tables(found: dict) -> str:
+    """Two tables in Markdown: who takes how long, and what a killed worker costs."""
+    names = list(found["experiments"])
+    lines = ["| | " + " | ".join(f"{name}, {found['experiments'][name]['points']} points" for name in names)]
+    lines[0] += " | a point costs |"
+    lines.append("|---" * (len(names) + 2) + "|")
+    for crew in found["point_ms"]:
+        cells = [_cell(found["experiments"][name]["crews"], crew) for name in names]
+        label = crew.replace("1 workers", "1 worker")
+        lines.append(f"| {label} | {' | '.join(cells)} | {found['point_ms'][crew]:.1f} ms |")
+    lines += ["", "| | undisturbed | a worker killed half way | lost | results |", "|---|---|---|---|---|"]
+    for name, each in found["experiments"].items():
+        calm, killed = each["crews"]["Dask, 2 workers"]["s"], each["killed"]["s"]
+        same = "the same" if len(each["results"]) == 1 else "DIFFER"
+        lines.append(f"| {name} | {calm:.1f} s | {killed:.1f} s | {killed - calm:.1f} s | {same} |")
+    return "\n".join(lines)
+
+
+def _cell(crews: dict, crew: str) -> str:
+    mine, alone = crews[crew], crews["this process"]
+    return f"{mine['s']:.1f} s, × {alone['s'] / mine['s']:.1f}, CPU {mine['cpu_s']:.1f} s"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_cluster", description=__doc__)
+    parser.add_argument("--record", action="store_true", help=f"keep it in {RECORD.relative_to(ROOT)}")
+    record = parser.parse_args(arguments).record
+    found = measure()
+    if record:
+        RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(tables(found))
+    differ = [name for name, each in found["experiments"].items() if len(each["results"]) > 1]
+    print(
+        f"Results differ: {', '.join(differ)}." if differ else "Whoever computed, the results are the same."
+    )
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
