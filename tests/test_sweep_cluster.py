@@ -1,6 +1,8 @@
 """Sweeps on Dask: one variable sends them there, and workers may die on the way."""
 
+import json
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +15,10 @@ from distributed import Client, LocalCluster
 from distributed.security import Security
 from test_sweep import FREE_PORT, ON_LOOPBACK, POINTS, measure, wait_until
 
-from coursekit import sweep_cluster
+from coursekit import chunks, sweep_cluster
 from coursekit.errors import CourseError
 from coursekit.sweep import SweepError, grid, sweep
+from tools import bench_cluster, bench_consensus
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +148,28 @@ def test_a_cluster_behind_tls_computes_for_who_has_its_certificate_and_for_nobod
             assert sweep(measure, POINTS, seed=1, workers=address) == sweep(
                 measure, POINTS, seed=1, workers=1
             )
+
+
+# ---- what the book says of it
+
+PAGE = bench_cluster.PAGE.read_text(encoding="utf-8")
+MEASURED = json.loads(bench_cluster.RECORD.read_text(encoding="utf-8"))
+
+
+def test_the_page_shows_what_was_measured():
+    assert bench_cluster.written(PAGE, MEASURED) == PAGE
+    for each in MEASURED["experiments"].values():
+        assert len(each["results"]) == 1  # whoever computed, a worker killed or not
+        assert set(each["crews"]) == set(MEASURED["point_ms"])
+
+
+def test_the_page_counts_right_what_can_move():
+    assert f"{bench_consensus.ORDEALS + bench_consensus.WALKS:,} schedules" in PAGE
+    assert len(chunks.CUTTERS) == 6 and re.search(r"six ways\s+of cutting", PAGE)
+
+
+def test_each_measured_experiment_computes_the_same_at_workers(cluster):
+    for function, points, seed in bench_cluster.experiments().values():
+        few = points[:2]
+        here = bench_cluster.fingerprint(sweep(function, few, seed=seed, workers=1))
+        assert bench_cluster.fingerprint(sweep(function, few, seed=seed, workers=cluster)) == here

@@ -3,7 +3,7 @@
 Seconds are the best of some runs, which take turns with each other: the first also makes what a process keeps
 (a chapter's definitions, an index). CPU seconds are those of all processes, scheduler included. Then a worker
 is killed half way. `python -m tools.bench_cluster --record` keeps it all in book/cluster.json, from which the
-page in the book has its tables. Ends with 1 if anybody's results differ by one bit.
+page book/cluster.md has its tables. Ends with 1 if anybody's results differ by one bit.
 """
 
 import argparse
@@ -30,11 +30,12 @@ from coursekit.sweep import Point, grid, sweep
 from tools import bench_consensus, bench_rag
 from tools.project import ROOT
 
-RECORD = ROOT / "book" / "cluster.json"
+RECORD, PAGE = ROOT / "book" / "cluster.json", ROOT / "book" / "cluster.md"
 RUNS, EMPTY = 3, 500  # EMPTY: points that compute nothing, to see what a point costs
 SEED, FIRST = 1961, 200_000
 LINES = "01_littles_law"
 WORKERS = (1, 2, 4)
+START, END = "% measured\n", "% until here\n"  # what stands between them in the page is made
 
 
 def wait(chapter: str, load: float, scv: float, again: int, rng: np.random.Generator) -> float:
@@ -116,7 +117,7 @@ def interrupted(after_s: float, cluster: LocalCluster, *work) -> dict:
 
 def measure() -> dict:
     """All of it. Takes some minutes."""
-    work = experiments()
+    work, load = experiments(), os.getloadavg()[0]
     with ExitStack() as running:
         clusters = {
             count: running.enter_context(
@@ -146,7 +147,7 @@ def measure() -> dict:
     return {
         "machine": {
             "cores": os.cpu_count(),
-            "load": round(os.getloadavg()[0], 1),
+            "load": round(load, 1),
             "python": platform.python_version(),
             "distributed": __version__,
         },
@@ -194,6 +195,17 @@ def _cell(crews: dict, crew: str) -> str:
     return f"{mine['s']:.1f} s, × {alone['s'] / mine['s']:.1f}, CPU {mine['cpu_s']:.1f} s"
 
 
+def written(page: str, found: dict) -> str:
+    """The page with these tables, and with the machine they are of."""
+    machine = found["machine"]
+    of = (
+        f"{machine['cores']} cores, load {machine['load']} before the first run, Python {machine['python']}, "
+        f"Dask {machine['distributed']}; best of {found['runs']} runs, × compared with this process alone."
+    )
+    above, rest = page.split(START)
+    return f"{above}{START}\n{of}\n\n{tables(found)}\n\n{END}{rest.split(END)[1]}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench_cluster", description=__doc__)
     parser.add_argument("--record", action="store_true", help=f"keep it in {RECORD.relative_to(ROOT)}")
@@ -201,6 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = measure()
     if record:
         RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
     print(tables(found))
     differ = [name for name, each in found["experiments"].items() if len(each["results"]) > 1]
     print(
