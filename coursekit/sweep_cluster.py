@@ -7,6 +7,7 @@ its workers: keep it on loopback, or behind TLS (`tls://…`, with Dask's own se
 
 import functools
 import hashlib
+import traceback
 import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -48,7 +49,7 @@ def outcomes(client, attempt: Callable, points: list[dict]) -> Generator[tuple[i
     A task whose worker dies goes to another one. After some deaths Dask gives it up (`allowed-failures`), and
     with it whatever waited at the same workers; so what was given up is tried again at the end, one at a
     time, and what ends its workers even then is named last.
-    Raises: CourseError if a worker cannot load what it is sent.
+    Raises: CourseError if a worker lacks what the function needs.
     """
     sweep = f"sweep-{uuid.uuid4().hex}"
     function = client.submit(bytes, cloudpickle.dumps(attempt), key=f"{sweep}-function")
@@ -85,15 +86,15 @@ def _gathered(client, tasks: dict) -> Generator[tuple[int, Any]]:
                 error = told[1]
                 if not isinstance(error, KilledWorker):
                     raise CourseError(
-                        f"a worker of {client.scheduler.address} cannot load what it is sent, {error}; start "
-                        f"it in an environment like this one, with the same course and packages"
+                        f"a worker of {client.scheduler.address} cannot take part, {error}; start it in an "
+                        f"environment like this one, with the same course and packages"
                     ) from error
                 yield place, error
             elif task.status != "finished":
                 gone = f"the Dask scheduler at {client.scheduler.address} went away"
                 yield place, (place, None, [gone, "What was computed until then is in `finished`."])
             else:
-                outcome, theirs = told
+                packed, theirs = told
                 if theirs != course and not warned:
                     warned = True
                     warnings.warn(
@@ -101,16 +102,21 @@ def _gathered(client, tasks: dict) -> Generator[tuple[int, Any]]:
                         f"process; results may differ",
                         stacklevel=2,
                     )
-                yield place, outcome
+                yield place, cloudpickle.loads(packed)
             task.release()
     finally:
         if tasks and client.status == "running":
             client.cancel(list(tasks), force=True)
 
 
-def _run(place: int, point: dict, function: bytes) -> tuple[tuple, str]:
-    """At a worker: the outcome, and which edition of the course computed it."""
-    return _unpacked(function)(place, point), edition()
+def _run(place: int, point: dict, function: bytes) -> tuple[bytes, str]:
+    """At a worker: the outcome, packed here as Dask would try for ever, and which edition computed it."""
+    outcome = _unpacked(function)(place, point)
+    try:
+        return cloudpickle.dumps(outcome), edition()
+    except Exception as error:
+        failure = [f"its result cannot be sent: {error}", traceback.format_exc()]
+        return cloudpickle.dumps((place, None, failure)), edition()
 
 
 # Once in each process, so that what the function has made it finds again at its next point.

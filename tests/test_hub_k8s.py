@@ -210,15 +210,10 @@ def said() -> str:
     return (FILES / "values.yaml").read_text(encoding="utf-8")
 
 
-def test_the_image_has_nothing_to_improve_and_copies_what_is_there():
+def test_the_image_copies_what_is_there():
     kept = {line[1:] for line in (FILES / "Dockerfile.dockerignore").read_text().split() if line[0] == "!"}
     copied = [name for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.M) for name in line.split()]
     assert set(copied) == kept and all((ROOT / name).exists() for name in copied)
-    linter = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if linter is None:
-        pytest.skip("no hadolint for this system")
-    done = subprocess.run([linter, FILES / "Dockerfile"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_no_file_holds_a_secret():
