@@ -114,9 +114,11 @@ def timed(function: Callable, points: list[Point], seed: int | None, workers: st
 
 
 def interrupted(after_s: float, cluster: LocalCluster, *work) -> dict:
-    """A run during which one worker process is killed by its number."""
-    cluster.wait_for_workers(len(cluster.workers))  # also the one that was killed before is back
-    killer = threading.Timer(after_s, os.kill, (cluster.workers[0].pid, signal.SIGKILL))
+    """A run during which one of two worker processes is killed by its number."""
+    cluster.scale(2)  # also the one that was killed before comes back
+    cluster.wait_for_workers(2)
+    victim = next(iter(cluster.workers.values()))
+    killer = threading.Timer(after_s, os.kill, (victim.pid, signal.SIGKILL))
     killer.start()
     try:
         return timed(*work, workers=cluster.scheduler_address)
