@@ -8,6 +8,7 @@ so does `deploy/app.py`: a container runs the code that was taught.
 """
 
 import ast
+import functools
 import json
 import linecache
 import sys
@@ -24,6 +25,11 @@ def chapter(name: str | Path, without: str | None = None) -> ModuleType:
 
     name: `01_littles_law`, or the path of a notebook.   without: a tag whose cells are left out (`solution`).
     """
+    return _define(Path(name).stem, text(name, without))
+
+
+def text(name: str | Path, without: str | None = None) -> str:
+    """All code of a notebook: what `carried` makes a module of where there are no notebooks."""
     path = NOTEBOOKS / f"{name}.ipynb" if isinstance(name, str) else name
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     source = "\n\n".join(
@@ -31,12 +37,21 @@ def chapter(name: str | Path, without: str | None = None) -> ModuleType:
         for cell in cells
         if cell["cell_type"] == "code" and without not in cell["metadata"].get("tags", [])
     )
-    source = TransformerManager().transform_cell(source)  # `%pip …` becomes Python, and is then skipped
+    return TransformerManager().transform_cell(source)  # `%pip …` becomes Python, and is then skipped
+
+
+@functools.cache
+def carried(name: str, source: str) -> ModuleType:
+    """The definitions in the `text` of a chapter, made once in each process, with what they keep."""
+    return _define(name, source)
+
+
+def _define(name: str, source: str) -> ModuleType:
     tree = ast.parse(source)
     tree.body = [statement for statement in tree.body if is_definition(statement)]
-    module = ModuleType(path.stem)
-    module.__file__ = f"<{path.name}>"
-    sys.modules[path.stem] = module  # dataclasses look here,
+    module = ModuleType(name)
+    module.__file__ = f"<{name}.ipynb>"
+    sys.modules[name] = module  # dataclasses look here,
     lines = source.splitlines(True)
     linecache.cache[module.__file__] = (len(source), None, lines, module.__file__)  # inspect here
     exec(compile(tree, module.__file__, "exec"), module.__dict__)

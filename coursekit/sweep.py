@@ -4,21 +4,24 @@ Whatever computes them, results come in the order of the grid and are the same t
 of a point depends on the seed and on its place in the grid, on nothing else.
 """
 
+import os
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 
 from coursekit import display
 from coursekit.errors import CourseError
 
 Point = dict[str, Any]  # the parameters of one call
-PATIENCE_S = 2  # for a Dask scheduler to answer
+Outcome = tuple[int, Any, list[str]]  # place in the grid, result, and what went wrong: two texts, or nothing
+VARIABLE = "DASK_SCHEDULER_ADDRESS"  # the one that Dask's own Client reads
 
 
 class SweepError(RuntimeError):
@@ -44,7 +47,7 @@ def sweep(
     points: Iterable[Point],
     *,
     seed: int | None = None,
-    workers: str | int = "processes",
+    workers: str | int | None = None,
     progress: bool = True,
 ) -> list:
     """`[function(**point) for point in points]`, many at a time.
@@ -52,18 +55,21 @@ def sweep(
     function: may be defined in a notebook. If there is a `seed`, it also gets `rng`, a NumPy generator of its
     own.
     workers: "processes" or "threads" (one per core), a number of processes (1: this one alone), or the
-    address of a Dask scheduler, such as "tcp://127.0.0.1:8786".
+    address of a Dask scheduler, such as "tcp://127.0.0.1:8786". When left out: the address in the environment
+    variable DASK_SCHEDULER_ADDRESS, or else "processes".
     progress: show a bar while it runs; it leaves no text behind that would change from run to run.
-    Raises: SweepError at the first point that fails, and names it; CourseError if no Dask scheduler answers.
+    Raises: SweepError at the first point that fails, and names it; CourseError if no Dask scheduler answers,
+    or if its workers lack what the function needs.
     Taught in: notebooks/01_littles_law.ipynb
 
     >>> sweep(pow, grid(base=[2, 3], exp=[1, 2]), workers=1, progress=False)
     [2, 4, 3, 9]
     """
     points, finished = list(points), {}
-    calls = [delayed(_attempt)(function, place, point, seed) for place, point in enumerate(points)]
+    if workers is None:
+        workers = os.environ.get(VARIABLE) or "processes"
     with _crew(workers) as crew, display.progress(len(points), "point", visible=progress) as bar:
-        outcomes = crew(calls)
+        outcomes = crew(partial(_attempt, function, seed), points)
         try:
             for place, result, failure in outcomes:
                 if failure:
@@ -76,8 +82,8 @@ def sweep(
     return [finished[place] for place in range(len(points))]
 
 
-def _attempt(function: Callable, place: int, point: Point, seed: int | None) -> tuple[int, Any, list[str]]:
-    """Where in the grid, the result, and what went wrong: nothing, or its last line and its traceback."""
+def _attempt(function: Callable, seed: int | None, place: int, point: Point) -> Outcome:
+    """The function at one point; what goes wrong is told by its last line and its traceback."""
     chance = {} if seed is None else {"rng": np.random.default_rng(np.random.SeedSequence([seed, place]))}
     try:
         return place, function(**point, **chance), []
@@ -85,16 +91,25 @@ def _attempt(function: Callable, place: int, point: Point, seed: int | None) -> 
         return place, None, [f"{type(error).__name__}: {error}", traceback.format_exc()]
 
 
+Crew = Callable[[Callable[[int, Point], Outcome], list[Point]], Generator[Outcome]]
+
+
 @contextmanager
-def _crew(workers: str | int) -> Iterator[Parallel]:
-    """Those who compute, ready to take calls."""
+def _crew(workers: str | int) -> Iterator[Crew]:
+    """Those who compute, ready to take an attempt and its points."""
     if isinstance(workers, int) and workers >= 1:
-        yield Parallel(n_jobs=workers, return_as="generator_unordered")
+        yield partial(_on_this_machine, Parallel(n_jobs=workers, return_as="generator_unordered"))
     elif workers in ("processes", "threads"):
-        yield Parallel(n_jobs=-1, prefer=workers, return_as="generator_unordered")
-    elif "://" in str(workers):
-        with _dask_client(workers), parallel_config(backend="dask"):
-            yield Parallel(return_as="generator_unordered")
+        yield partial(_on_this_machine, Parallel(n_jobs=-1, prefer=workers, return_as="generator_unordered"))
+    elif ":" in str(workers):
+        try:
+            from coursekit import sweep_cluster  # here, as Dask takes a second and few sweeps need it
+        except ImportError as error:
+            raise CourseError(
+                "sweeps on a cluster need Dask; install it with `pip install distributed`"
+            ) from error
+        with sweep_cluster.connected(workers) as client:
+            yield partial(sweep_cluster.outcomes, client)
     else:
         raise ValueError(
             f'workers are "processes", "threads", a number from 1 up, or the address of a Dask '
@@ -102,24 +117,5 @@ def _crew(workers: str | int) -> Iterator[Parallel]:
         )
 
 
-def _dask_client(address: str):
-    """A client of the Dask scheduler at `address`, which must have a worker."""
-    try:
-        from distributed import Client  # here, as it takes a second and few sweeps need it
-
-        client = Client(address, timeout=PATIENCE_S)
-    except ImportError as error:
-        raise CourseError(
-            "sweeps on a cluster need Dask; install it with `pip install distributed`"
-        ) from error
-    except OSError as error:
-        raise CourseError(
-            f"no Dask scheduler answers at {address}; start one with `dask scheduler`, "
-            f'or leave workers="processes"'
-        ) from error
-    if not client.scheduler_info()["workers"]:
-        client.close()
-        raise CourseError(
-            f"the Dask scheduler at {address} has no workers yet; add one with `dask worker {address}`"
-        )
-    return client
+def _on_this_machine(parallel: Parallel, attempt: Callable, points: list[Point]) -> Generator[Outcome]:
+    return parallel(delayed(attempt)(place, point) for place, point in enumerate(points))

@@ -50,11 +50,12 @@ def test_the_compose_file_follows_its_specification():
     assert len(COMPOSE["services"]) == 7
 
 
-def test_the_dockerfile_has_nothing_to_improve():
+@pytest.mark.parametrize("folder", [".", "hub-k8s"])
+def test_the_dockerfile_has_nothing_to_improve(folder):
     linter = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if linter is None:
         pytest.skip("no hadolint for this system")
-    done = subprocess.run([linter, DEPLOY / "Dockerfile"], capture_output=True, text=True)
+    done = subprocess.run([linter, DEPLOY / folder / "Dockerfile"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 

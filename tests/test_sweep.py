@@ -130,7 +130,7 @@ def test_a_scheduler_that_is_not_there_is_missed_within_seconds():
     began = time.monotonic()
     with pytest.raises(CourseError, match=f"no Dask scheduler answers at {FREE_PORT}; start one with"):
         sweep(measure, POINTS, seed=1, workers=FREE_PORT)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 def test_a_scheduler_without_workers_is_not_waited_for():
@@ -141,7 +141,7 @@ def test_a_scheduler_without_workers_is_not_waited_for():
         sweep(measure, POINTS, seed=1, workers=cluster.scheduler_address)
 
 
-@pytest.mark.parametrize("workers", ["dask", 0, 2.5, None])
+@pytest.mark.parametrize("workers", ["dask", 0, 2.5])
 def test_unknown_workers_are_named(workers):
     with pytest.raises(ValueError, match=f"got {workers!r}"):
         sweep(measure, POINTS, workers=workers)

@@ -7,31 +7,23 @@ Ends with 1 if a promise breaks, a history cannot be explained, a client waits o
 
 import sys
 import time
+from functools import partial
 from random import Random
 
+from coursekit.chapters import carried, text
 from coursekit.sweep import grid, sweep
-from tools.project import ROOT
 
+NOTEBOOK = "03_consensus"
 BLOCK = 250
 ORDEALS, WALKS, FIRST = 20_000, 5_000, 100_000  # FIRST: seeds that neither notebook nor tests use
 TARGETS = {"ordeals": 80, "walks": 200}  # schedules a second and core
 
 
-def notebook():
-    """The definitions of the notebook, made once per process."""
-    if "03_consensus" not in sys.modules:
-        sys.path.insert(0, str(ROOT / "tests"))
-        from chapters import chapter
-
-        chapter("03_consensus")  # which puts itself there
-    return sys.modules["03_consensus"]
-
-
-def run(kind: str, first: int) -> dict:
-    """A block of schedules: how many, how many events, CPU seconds, and what went wrong."""
-    raft, began = notebook(), time.process_time()
+def run(chapter: str, kind: str, first: int, count: int) -> dict:
+    """A block of schedules: events, CPU seconds, and what went wrong. chapter: the text of the notebook."""
+    raft, began = carried(NOTEBOOK, chapter), time.process_time()
     faults, events, checking = [], 0, 0.0
-    for seed in range(first, first + BLOCK):
+    for seed in range(first, first + count):
         try:
             if kind == "walks":
                 choices, broken = raft.walk(seed, raft.Raft, length=150)
@@ -54,7 +46,7 @@ def run(kind: str, first: int) -> dict:
 
 def alone() -> float:
     """Events per CPU second of five nodes and two clients, with nobody watching."""
-    raft, best = notebook(), 0.0
+    raft, best = carried(NOTEBOOK, text(NOTEBOOK)), 0.0
     for seed in range(5):
         world = raft.cluster("n1 n2 n3 n4 n5", raft.Raft, raft.World(seed), keep=50)
         for name in ("ann", "bob"):
@@ -72,9 +64,9 @@ def main() -> int:
     points = [
         point
         for kind, count in (("ordeals", ORDEALS), ("walks", WALKS))
-        for point in grid(kind=[kind], first=range(FIRST, FIRST + count, BLOCK))
+        for point in grid(kind=[kind], first=range(FIRST, FIRST + count, BLOCK), count=[BLOCK])
     ]
-    blocks = sweep(run, points)
+    blocks = sweep(partial(run, text(NOTEBOOK)), points)
     print(f"Raft of notebook 3; the simulation alone: {alone():,.0f} events/s")
     print("| schedules | how many | events     | events/s | schedules/s | checking answers |")
     print("|-----------|---------:|-----------:|---------:|------------:|-----------------:|")

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -16,12 +16,14 @@ import numpy as np
 from nbclient import NotebookClient
 
 from coursekit import chunks, corpus, embeddings, retrieval
-from coursekit.chapters import chapter
+from coursekit.chapters import carried, text
 from coursekit.display import table
 from coursekit.retrieval import BM25, Dense, Ranking
+from coursekit.sweep import grid, sweep
 from tools.project import NOTEBOOKS, notebook_environment
 
 SEED, BUDGET = 1989, 400  # words read
+BLOCK = 12  # questions in a point of the sweep
 SEARCHES = {  # and what the notebook calls them
     "BM25": "words (BM25)",
     "dense": "meaning (MiniLM)",
@@ -30,25 +32,43 @@ SEARCHES = {  # and what the notebook calls them
 }
 NOTEBOOK = NOTEBOOKS / "06_llm_prompting_and_rag.ipynb"
 TAPE = corpus.DATA / "rag_tape.json"
-Search = Callable[[str], Ranking]
 
 
 def ids(hits: retrieval.Hits) -> Ranking:
     return [key for key, _ in hits]
 
 
-def quality(name: str, search: Search, asked: list[corpus.Question]) -> tuple[dict, np.ndarray]:
+def graded(chapter: str, search: str, first: int) -> dict:
+    """nDCG@10 of each question of a block, and CPU seconds. chapter: the notebook's text.
+
+    The index is made once in each process from what the package holds: it is larger, so it never travels.
+    """
+    notebook = carried(NOTEBOOK.stem, chapter)
+    find, asked = notebook.SEARCHES[SEARCHES[search]], answerable()[first : first + BLOCK]
+    find("what is searched")  # makes the index
+    notebook.vector.cache_clear()  # each search turns the questions into vectors itself
+    start = time.thread_time()
+    rankings = [find(question.text) for question in asked]
+    spent = time.thread_time() - start
     grades = [question.relevant(corpus.passages()) for question in asked]
-    start = time.perf_counter()
-    rankings = [search(question.text) for question in asked]
-    each = (time.perf_counter() - start) / len(asked) * 1000
     scores = [retrieval.ndcg_at(10, *pair) for pair in zip(rankings, grades, strict=True)]
+    return {"search": search, "scores": scores, "s": spent}
+
+
+def row(name: str, blocks: list[dict]) -> dict:
+    """A search over all questions: mean, interval, time."""
+    mine = [block for block in blocks if block["search"] == name]
+    scores = [score for block in mine for score in block["scores"]]
     low, high = retrieval.interval(scores, np.random.default_rng(SEED))
-    row = {"search": name, "nDCG@10": np.mean(scores), "from": low, "to": high, "ms": each}
-    return row, np.array(scores)
+    each = sum(block["s"] for block in mine) / len(scores) * 1000
+    return {"search": name, "nDCG@10": np.mean(scores), "from": low, "to": high, "CPU ms": each}
 
 
-def cutting(name: str, asked: list[corpus.Question]) -> dict:
+def answerable() -> list[corpus.Question]:
+    return [question for question in corpus.golden() if question.answerable]
+
+
+def cutting(name: str) -> dict:
     """How much a way of cutting finds: by words, and by meaning."""
     cut = [piece for document in corpus.course() for piece in chunks.CUTTERS[name](document, 120)]
     pieces = {piece.id: piece for piece in cut}
@@ -60,7 +80,10 @@ def cutting(name: str, asked: list[corpus.Question]) -> dict:
     }
     found = {
         how: np.mean(
-            [chunks.found_within(BUDGET, [pieces[key] for key in ids(search(q.text))], q) for q in asked]
+            [
+                chunks.found_within(BUDGET, [pieces[key] for key in ids(search(q.text))], q)
+                for q in answerable()
+            ]
         )
         for how, search in by.items()
     }
@@ -87,22 +110,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--record", action="store_true", help="ask SmolLM2 anew, about twenty minutes")
     if parser.parse_args(arguments).record:
         return record()
-    asked = [question for question in corpus.golden() if question.answerable]
-    notebook = chapter(NOTEBOOK.stem)
-    notebook.fine()  # the index of word pieces is made once
-    rows, scores = [], []
-    for name, key in SEARCHES.items():
-        notebook.vector.cache_clear()  # each search turns the questions into vectors itself
-        row, score = quality(name, notebook.SEARCHES[key], asked)
-        rows.append(row)
-        scores.append(score)
-    form = {"nDCG@10": ".3f", "from": ".3f", "to": ".3f", "ms": ".1f"}
+    asked = answerable()
+    points = grid(search=list(SEARCHES), first=range(0, len(asked), BLOCK))
+    blocks = sweep(partial(graded, text(NOTEBOOK)), points)
+    rows = [row(name, blocks) for name in SEARCHES]
+    form = {"nDCG@10": ".3f", "from": ".3f", "to": ".3f", "CPU ms": ".1f"}
     caption = f"{len(asked)} questions, {len(corpus.passages())} passages, 95 % intervals"
     print(table(rows, caption, form), "\n")
     shares = {"by words": ".0%", "by meaning": ".0%"}
-    cuts = [cutting(name, asked) for name in chunks.CUTTERS]
+    cuts = sweep(cutting, grid(name=list(chunks.CUTTERS)))
     print(table(cuts, f"evidence within the first {BUDGET} words found", shares))
-    return int(scores[2].mean() < min(scores[0].mean(), scores[1].mean()))
+    words, meaning, fused = (row["nDCG@10"] for row in rows[:3])
+    return int(fused < min(words, meaning))
 
 
 if __name__ == "__main__":

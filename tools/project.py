@@ -19,6 +19,7 @@ PERSONAL = (
     "LANGSMITH_",
     "LANGCHAIN_",
     "COURSE_",
+    "DASK_",
     "IPYTHON",
     "PYTHON",
     "MPL",
