@@ -1,8 +1,8 @@
-"""`make hub`: a JupyterHub for one class on this machine, with the course behind one link. Ctrl-C stops it all.
+"""`make hub`: a JupyterHub for one class on this machine, the course behind one link. Ctrl-C stops it all.
 
-Students log in with a name and the password of the class, get their own copy of the students' edition by the link,
-and keep it. Names, passwords, database and the students' folders stay in _build/hub. What is set, and why, stands
-in deploy/hub/jupyterhub_config.py.
+Students log in with a name and the password of the class, get their own copy of the students' edition by the
+link, and keep it. Names, passwords, database and the students' folders stay in _build/hub. What is set, and
+why, stands in deploy/hub/jupyterhub_config.py.
 """
 
 import argparse
@@ -61,7 +61,9 @@ def publish(folder: Path, home: Path) -> Path:
 
 
 def bare_has_commit(bare: Path) -> bool:
-    return subprocess.run([*GIT, f"--git-dir={bare}", "rev-parse", "HEAD"], capture_output=True).returncode == 0
+    return (
+        subprocess.run([*GIT, f"--git-dir={bare}", "rev-parse", "HEAD"], capture_output=True).returncode == 0
+    )
 
 
 def readable(folder: Path) -> None:
@@ -87,10 +89,16 @@ def link(url: str, bare: Path, first: str) -> str:
 
 
 class Hub:
-    """A running hub: its `url`, its `link`, and the two passwords. It stops with the block it is opened in."""
+    """A running hub: its `url`, its `link`, its passwords. It stops with the block it is opened in."""
 
     def __init__(
-        self, home: Path, course: Path, port: int, names: list[str], one_user: bool = False, more: list[str] = []
+        self,
+        home: Path,
+        course: Path,
+        port: int,
+        names: list[str],
+        one_user: bool = False,
+        more: tuple[str, ...] | list[str] = (),
     ) -> None:
         self.home, self.port = home, port
         self.url = f"http://127.0.0.1:{port}"
@@ -104,7 +112,7 @@ class Hub:
         self.log = home / "hub.log"
         self._process = self._start(one_user, more)
 
-    def _start(self, one_user: bool, more: list[str]) -> subprocess.Popen:
+    def _start(self, one_user: bool, more) -> subprocess.Popen:
         here = {"HUB_HOME": str(self.home), **({"HUB_ONE_USER": "1"} if one_user else {})}
         write_private(self.log, "")
         with self.log.open("w") as log:
@@ -135,7 +143,7 @@ class Hub:
         return self
 
     def stop(self, within_s: float = STOP_S) -> None:
-        """Stop the hub, which stops what it started; then whatever of that is still there. Safe to call twice."""
+        """Stop the hub, which stops what it started; then what is left of that. Safe to call twice."""
         if not self.alive:
             return
         family = psutil.Process(self.pid).children(recursive=True)
@@ -210,7 +218,9 @@ def class_list(students: int, file: str | None) -> list[str]:
         raise NoHub(f"{file} cannot be read ({error.strerror}): name a file with one name a line") from None
     for name in names:
         if not NAME.fullmatch(name):
-            raise NoHub(f"{file} has {name!r}: a name is up to 20 of a-z, 0-9 and -, and begins with a letter")
+            raise NoHub(
+                f"{file} has {name!r}: a name is up to 20 of a-z, 0-9 and -, and begins with a letter"
+            )
     if not names:
         raise NoHub(f"{file} is empty: give it one name a line")
     return names
@@ -229,7 +239,9 @@ def check_reach(one_user: bool) -> None:
     if os.geteuid() == 0 and not one_user:
         as_nobody = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
         try:
-            subprocess.run([sys.executable, "-c", "import jupyterlab"], check=True, capture_output=True, **as_nobody)
+            subprocess.run(
+                [sys.executable, "-c", "import jupyterlab"], check=True, capture_output=True, **as_nobody
+            )
         except (OSError, subprocess.CalledProcessError):
             raise NoHub(OUT_OF_REACH.format(python=sys.executable)) from None
 
@@ -238,8 +250,8 @@ def warning(one_user: bool) -> str:
     if os.geteuid() == 0 and not one_user:
         return "Each student is a system user (student-NAME), with a closed folder."
     return (
-        "All students are this system user and could read each other's files: for a rehearsal, and for people "
-        "who trust each other."
+        "All students are this system user and could read each other's files: for a rehearsal, and for "
+        "people who trust each other."
     )
 
 

@@ -1,8 +1,8 @@
 """JupyterHub for one class on one machine. `make hub` starts it; so does `jupyterhub -f THIS_FILE`.
 
-What belongs to the class lies in one folder, HUB_HOME (default: _build/hub): the names in students.txt, the two
-passwords, the database, each student's folder in homes/, and the course in course/live.git. Any setting below can
-be given to `jupyterhub` as an option too: `--Spawner.mem_limit=1G`.
+What belongs to the class lies in one folder, HUB_HOME (default: _build/hub): the names in students.txt, the
+two passwords, the database, each student's folder in homes/, and the course in course/live.git. Any setting
+below can be given to `jupyterhub`, or to `make hub`, as an option too: `--Spawner.mem_limit=1G`.
 """
 
 import os
@@ -29,7 +29,7 @@ def kept(name: str, make) -> str:
     return file.read_text().strip()
 
 
-# ---- where it listens: this machine only. Others reach it through a web server that speaks TLS (see the page).
+# ---- where it listens: this machine only. Others reach it through a web server that speaks TLS.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:8081"
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
@@ -37,8 +37,8 @@ c.ConfigurableHTTPProxy.pid_file = str(HOME / "proxy.pid")
 c.JupyterHub.db_url = f"sqlite:///{HOME}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = str(HOME / "cookie-secret")
 
-# ---- who may come in: the names in students.txt, by a password that the class shares. Whoever has it can enter
-# under any of these names, so it is for a rehearsal and for people who trust each other.
+# ---- who may come in: the names in students.txt, by a password that the class shares. Whoever has it can
+# enter under any of these names, so it is for a rehearsal and for people who trust each other.
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = kept("class-password", lambda: secrets.token_hex(6))
 c.SharedPasswordAuthenticator.admin_password = kept("admin-password", lambda: secrets.token_hex(16))
@@ -46,8 +46,8 @@ c.Authenticator.allowed_users = set(kept("students.txt", lambda: "student01\nstu
 c.Authenticator.admin_users = {"instructor"}
 c.Authenticator.username_pattern = r"[a-z][a-z0-9-]{0,19}"
 
-# The login of your institution instead (pip install oauthenticator, or jupyterhub-ltiauthenticator for Moodle and
-# Canvas); `allowed_users` above then holds the names that it gives:
+# The login of your institution instead (pip install oauthenticator; for Moodle and Canvas
+# jupyterhub-ltiauthenticator); `allowed_users` above then holds the names that it gives:
 # c.JupyterHub.authenticator_class = "generic-oauth"
 # c.GenericOAuthenticator.client_id = "…"
 # c.GenericOAuthenticator.client_secret = os.environ["OAUTH_CLIENT_SECRET"]
@@ -66,6 +66,7 @@ c.Spawner.args = [
     "--LabApp.news_url=",
     "--LabApp.extension_manager=readonly",
     f"--LabApp.app_settings_dir={COURSE / 'tools' / 'lab'}",
+    "--LanguageServerManager.autodetect=False",  # looks for npm at every start, and finds no language server
     *(["--allow-root"] if os.geteuid() == 0 and not own_users else []),
 ]
 c.Spawner.environment = {
@@ -84,9 +85,8 @@ c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.LocalProcessSpawner.interrupt_timeout = 10
 
 # ---- a server at which nobody works stops after an hour; files stay.
-c.JupyterHub.services = [
-    {"name": "idle", "command": [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={os.environ.get('HUB_IDLE_S', 3600)}"]}
-]
+idle = f"--timeout={os.environ.get('HUB_IDLE_S', 3600)}"
+c.JupyterHub.services = [{"name": "idle", "command": [sys.executable, "-m", "jupyterhub_idle_culler", idle]}]
 c.JupyterHub.load_roles = [
     {
         "name": "idle",

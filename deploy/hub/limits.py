@@ -1,9 +1,9 @@
 """What one student may use of the machine, enforced by the Linux kernel: memory, cores, processes.
 
-JupyterHub's own local spawners take `mem_limit` and `cpu_limit` and do nothing with them. Here a student's server
-and all that it starts live in a control group: memory beyond the limit ends the process that asked for it and
-nobody else's. Where the hub may not make control groups (it does not run as root, or in a closed container), each
-process alone is held to the limit of memory, and cores are not limited.
+JupyterHub's own local spawners take `mem_limit` and `cpu_limit` and do nothing with them. Here a student's
+server and all that it starts live in a control group: memory beyond the limit ends a process of that student
+and nobody else's. Where the hub may not make control groups (it does not run as root, or in a closed
+container), each process alone is held to the limit of memory, and cores are not limited.
 """
 
 import os
@@ -42,7 +42,7 @@ class Group:
         return [self.root / controller / self.name for controller in CONTROLLERS]
 
     def make(self, limits: Limits) -> None:
-        """Make the group, or set the limits of one that is there. Raises: OSError where that is not allowed."""
+        """Make the group, or set the limits of one that is there. Raises: OSError where it may not."""
         if self.version is None:
             raise OSError(f"no control groups in {self.root}")
         for folder in self.folders:

@@ -87,10 +87,17 @@ class OwnUser(Limited):
             subprocess.run([*useradd, "--key", "UMASK=077", self.account], check=True, capture_output=True)
             if was_there:  # restored from a backup, its files belong to a number of before
                 owner = f"{self.account}:{self.account}"
-                subprocess.run(["chown", "--recursive", "--no-dereference", owner, str(self.home)], check=True)
+                subprocess.run(
+                    ["chown", "--recursive", "--no-dereference", owner, str(self.home)], check=True
+                )
             self.home.chmod(0o700)
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         self.have_account()
         user = pwd.getpwnam(self.account)
-        return env | {"USER": self.account, "LOGNAME": self.account, "HOME": user.pw_dir, "SHELL": user.pw_shell}
+        return env | {
+            "USER": self.account,
+            "LOGNAME": self.account,
+            "HOME": user.pw_dir,
+            "SHELL": user.pw_shell,
+        }
