@@ -25,6 +25,7 @@ from tools import editions, node, student
 from tools.learn import is_free
 from tools.project import ROOT, notebooks
 
+PYTHON = sys.executable
 SOURCE = ROOT / "deploy" / "hub"
 HOME = ROOT / "_build" / "hub"
 SHOP = ROOT / "_build" / "hub-npm"  # where npm puts the proxy
@@ -170,7 +171,7 @@ def command(port: int) -> list[str]:
     shop = node.shop(SHOP, sources, "the proxy of the hub")
     script = shop / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
     return [
-        sys.executable, "-m", "jupyterhub", "--config", str(SOURCE / "jupyterhub_config.py"),
+        PYTHON, "-m", "jupyterhub", "--config", str(SOURCE / "jupyterhub_config.py"),
         f"--JupyterHub.bind_url=http://127.0.0.1:{port}",
         f"--JupyterHub.hub_bind_url=http://127.0.0.1:{free_port()}",
         f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{free_port()}",
@@ -235,15 +236,14 @@ def choose_port(named: int | None) -> int:
 
 
 def check_reach(one_user: bool) -> None:
-    """As root: could a student's system user run this Python? Raises: NoHub."""
+    """As root: could a student's system user run this Python, and come to this folder? Raises: NoHub."""
     if os.geteuid() == 0 and not one_user:
+        look = [PYTHON, "-c", f"import jupyterlab, os; os.stat({str(ROOT)!r})"]
         as_nobody = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/"}
         try:
-            subprocess.run(
-                [sys.executable, "-c", "import jupyterlab"], check=True, capture_output=True, **as_nobody
-            )
+            subprocess.run(look, check=True, capture_output=True, **as_nobody)
         except (OSError, subprocess.CalledProcessError):
-            raise NoHub(OUT_OF_REACH.format(python=sys.executable)) from None
+            raise NoHub(OUT_OF_REACH.format(python=PYTHON)) from None
 
 
 def warning(one_user: bool) -> str:
