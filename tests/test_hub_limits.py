@@ -17,7 +17,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux 
 grouped = pytest.mark.skipif(version() is None, reason="this user may make no control groups here")
 MB = 10**6
 EAT = "kept = []\nfor _ in range(20): kept.append(bytearray(b'x') * 10**7)\nprint(len(kept))"
-SPIN = "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass\nprint(time.process_time())"
+SPIN = "import time as t\nend = t.monotonic() + 1.5\nwhile t.monotonic() < end: pass\nprint(t.process_time())"
 FORK = """
 import os, time
 made = 0
