@@ -13,11 +13,14 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tools import hub, load, node
+from coursekit.servers import free_port
+from tools import hub_server, load, node
+from tools.hub_course import publish
+from tools.hub_server import Hub
 from tools.learn import is_free
 from tools.load_student import Failed, Student, Visit
 
-sys.path.append(str(hub.SOURCE))
+sys.path.append(str(hub_server.SOURCE))
 
 from limits import version
 
@@ -38,7 +41,7 @@ def write_course(folder: Path, *lines: str) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def proxy() -> None:
     try:
-        hub.command(0)
+        hub_server.command(0)
     except node.NoNode as error:
         pytest.skip(f"no proxy without Node.js: {error}")
 
@@ -46,22 +49,22 @@ def proxy() -> None:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory) -> tuple[Path, Path, int]:
     folder = tmp_path_factory.mktemp("class")
-    return folder / "hub", write_course(folder / "course", LINE), hub.free_port()
+    return folder / "hub", write_course(folder / "course", LINE), free_port()
 
 
-def begin(places, **more) -> hub.Hub:
+def begin(places, **more) -> Hub:
     home, course, port = places
     limit = [f"--Spawner.mem_limit={LIMIT}M"]
-    return hub.Hub(home, course, port, ["student01", "student02"], one_user=True, more=limit, **more)
+    return Hub(home, course, port, ["student01", "student02"], one_user=True, more=limit, **more)
 
 
 @pytest.fixture(scope="module")
-def classroom(places) -> Iterator[hub.Hub]:
+def classroom(places) -> Iterator[Hub]:
     with begin(places) as running:
         yield running
 
 
-def student(running: hub.Hub, number: int = 1, **more) -> Student:
+def student(running: Hub, number: int = 1, **more) -> Student:
     name = more.pop("name", f"student{number:02}")
     password = more.pop("password", running.password())
     return Student(running.url, running.link, password, Visit(name, CHAPTER), lambda: 0.0)
@@ -129,7 +132,7 @@ def test_the_link_brings_the_course_and_a_later_pull_keeps_what_was_written(clas
     mine.write_text(mine.read_text().replace("the course", "my own words"))
     write_course(course, LINE, "print('a new cell')")
     (course / "02_second.ipynb").write_text((course / f"{CHAPTER}.ipynb").read_text())
-    hub.publish(course, home)
+    publish(course, home)
     in_a_browser(student(classroom), arrive)
     assert "my own words" in mine.read_text() and "a new cell" in mine.read_text()
     assert (mine.parent / "02_second.ipynb").exists()
@@ -218,7 +221,7 @@ def test_stopping_leaves_no_process_and_a_new_start_finds_the_class_again(classr
         assert gone, "an idle server was not stopped"
 
 
-def servers(running: hub.Hub) -> list[psutil.Process]:
+def servers(running: Hub) -> list[psutil.Process]:
     found = []
     for one in psutil.Process(running.pid).children(recursive=True):
         with suppress(psutil.Error):

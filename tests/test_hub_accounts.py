@@ -15,7 +15,8 @@ import psutil
 import pytest
 from test_classroom_hub import CHAPTER, LINE, arrive, proxy, servers, student, write_course  # noqa: F401
 
-from tools import hub
+from coursekit.servers import free_port
+from tools import hub_server
 from tools.load_student import execute
 
 pytestmark = pytest.mark.skipif(
@@ -55,12 +56,12 @@ def within_reach(room) -> Iterator[None]:
     """A Python that system users may run: this one, or the system's with the packages of this one."""
     with pytest.MonkeyPatch.context() as patch:
         try:
-            hub.check_reach(one_user=False)
-        except hub.NoHub:
-            patch.setattr(hub, "PYTHON", str(second_python(room / "venv")))
+            hub_server.check_reach(one_user=False)
+        except hub_server.NoHub:
+            patch.setattr(hub_server, "PYTHON", str(second_python(room / "venv")))
         try:
-            hub.check_reach(one_user=False)
-        except hub.NoHub as error:
+            hub_server.check_reach(one_user=False)
+        except hub_server.NoHub as error:
             pytest.skip(str(error))
         yield
 
@@ -77,11 +78,11 @@ def second_python(venv: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def classroom(room, within_reach) -> Iterator[hub.Hub]:
+def classroom(room, within_reach) -> Iterator[hub_server.Hub]:
     course = write_course(room / "course", LINE)
     before = {one.pw_name for one in pwd.getpwall()}
     try:
-        with hub.Hub(room / "hub", course, hub.free_port(), NAMES) as running:
+        with hub_server.Hub(room / "hub", course, free_port(), NAMES) as running:
             yield running
     finally:
         for one in {one.pw_name for one in pwd.getpwall()} - before:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools import hub
+from tools import hub_server
 
-sys.path.append(str(hub.SOURCE))
+sys.path.append(str(hub_server.SOURCE))
 
 from limits import PERIOD_US, Group, Limits, alone, version
 

@@ -26,6 +26,8 @@ import psutil
 from tqdm import tqdm
 
 from tools import editions, hub, node, student
+from tools.hub_course import GitFailed
+from tools.hub_server import Hub, NoHub, check_reach
 from tools.load_meter import Meter
 from tools.load_student import Student, Visit, thinking
 from tools.project import ROOT, notebooks
@@ -176,7 +178,7 @@ def measure(plan: Plan, one_user: bool) -> tuple[dict, list[Visit]]:
     HOME.mkdir(parents=True, exist_ok=True)
     course = editions.build("student", student.student, notebooks())
     names = hub.class_list(plan.students, None)
-    with hub.Hub(HOME / "hub", course, hub.choose_port(None), names, one_user) as running:
+    with Hub(HOME / "hub", course, hub.choose_port(None), names, one_user=one_user) as running:
         meter = Meter(running.pid)
         try:
             visits = asyncio.run(simulate(plan, running.url, running.link, running.password(), meter))
@@ -226,9 +228,9 @@ def main(arguments: list[str] | None = None) -> int:
             visits = asyncio.run(simulate(plan, given.url.rstrip("/"), given.link, password, None))
             run = figures(plan, visits, None)
         else:
-            hub.check_reach(given.one_user)
+            check_reach(given.one_user)
             run, visits = measure(plan, given.one_user)
-    except (ValueError, hub.NoHub, node.NoNode) as error:
+    except (ValueError, NoHub, GitFailed, node.NoNode) as error:
         sys.exit(f"make load: {error}")
     run = {"date": date.today().isoformat(), **run}
     (HOME / "visits.json").parent.mkdir(parents=True, exist_ok=True)
