@@ -163,9 +163,9 @@ def test_who_takes_too_much_memory_is_stopped_and_nobody_else(classroom):
             try:
                 await greedy.run(kernels[0], [EAT], lambda: None)
             except Failed as failed:
-                greedy.visit.failed_cells.append(str(failed))
+                greedy.visit.failed_cells.append({"error": str(failed)})
             await modest.run(kernels[1], ["assert mine == 42"], lambda: None)
-            return greedy.visit.failed_cells, modest.visit.failed_cells
+            return [one["error"] for one in greedy.visit.failed_cells], modest.visit.failed_cells
 
     greedy, modest = asyncio.run(both())
     assert greedy == ["MemoryError" if version() is None else "cell: the kernel died"] and modest == []

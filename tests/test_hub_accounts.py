@@ -92,7 +92,7 @@ def classroom(room, within_reach) -> Iterator[hub_server.Hub]:
 def test_a_student_reads_no_file_and_ends_no_process_of_another_or_of_the_hub(classroom):
     account = {name: f"student-{name}" for name in NAMES}
 
-    async def look_around() -> str | None:
+    async def look_around() -> dict | None:
         async with student(classroom, name=NAMES[0]) as one, student(classroom, name=NAMES[1]) as other:
             for person in (one, other):
                 await person.log_in()

@@ -107,7 +107,7 @@ def figures(plan: Plan, visits: list[Visit], meter: Meter | None) -> dict:
         "failures": dict(Counter(visit.failure for visit in visits if visit.failure)),
         "asked_to_wait": sum(visit.asked_to_wait for visit in visits),
         "cells": len(ran),
-        "failed_cells": dict(Counter(kind for visit in visits for kind in visit.failed_cells)),
+        "failed_cells": dict(Counter(one["error"] for visit in visits for one in visit.failed_cells)),
         "startup_p50_s": quantile(open_s, 0.5),
         "startup_p95_s": quantile(open_s, 0.95),
         "cell_p50_s": quantile(ran, 0.5),

@@ -36,7 +36,7 @@ class Visit:
     startup_s: float | None = None  # from the click on the link until the notebook is open
     server_s: float | None = None  # of that: until the server answers
     cells_s: list[float] = field(default_factory=list)
-    failed_cells: list[str] = field(default_factory=list)
+    failed_cells: list[dict] = field(default_factory=list)  # the number of each, its error and what that says
     asked_to_wait: int = 0
     failure: str | None = None
     chapter_s: float | None = None
@@ -154,7 +154,7 @@ class Student:
         session = uuid.uuid4().hex
         address = f"{self.base}/api/kernels/{kernel}/channels?session_id={session}"
         async with self.http.ws_connect(address, max_msg_size=0, headers=self.signed()) as socket:
-            for source in cells:
+            for number, source in enumerate(cells, 1):
                 await asyncio.sleep(self.think())
                 begin = time.monotonic()
                 try:
@@ -164,7 +164,7 @@ class Student:
                     raise Failed(f"cell: longer than {CELL_S} s") from None
                 self.visit.cells_s.append(time.monotonic() - begin)
                 if problem:
-                    self.visit.failed_cells.append(problem)
+                    self.visit.failed_cells.append({"cell": number, **problem})
                 each()
 
     async def save(self, path: str) -> None:
@@ -199,8 +199,8 @@ class Student:
                     yield json.loads(line[5:])
 
 
-async def execute(socket, session: str, source: str) -> str | None:
-    """Run a cell in the kernel and wait for its end. Returns the kind of its error, if it has one."""
+async def execute(socket, session: str, source: str) -> dict | None:
+    """Run a cell in the kernel and wait for its end. Returns its error, if it has one."""
     sent = uuid.uuid4().hex
     header = {
         "msg_id": sent,
@@ -228,7 +228,9 @@ async def execute(socket, session: str, source: str) -> str | None:
         if heard["msg_type"] == "execute_reply":
             reply = heard["content"]
         idle |= heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle"
-    return None if reply["status"] == "ok" else reply.get("ename", reply["status"])
+    if reply["status"] == "ok":
+        return None
+    return {"error": reply.get("ename", reply["status"]), "says": reply.get("evalue", "")[:200]}
 
 
 def thinking(mean_s: float, rng: Random) -> Callable[[], float]:

@@ -1,0 +1,106 @@
+"""The page for instructors says what the settings and the measurements say."""
+
+import json
+import os
+import re
+import sys
+
+import pytest
+from sphinx.errors import ExtensionError
+from traitlets.config import Config
+
+from tools import hub_server
+from tools.project import ROOT
+
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+import hub_load
+
+PAGE = (ROOT / "book" / "hub.md").read_text(encoding="utf-8")
+STORED = json.loads((ROOT / hub_load.HOME).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> Config:
+    """What deploy/hub/jupyterhub_config.py sets."""
+    file = hub_server.SOURCE / "jupyterhub_config.py"
+    mask = os.umask(0o022)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUB_HOME", str(tmp_path_factory.mktemp("hub")))
+        patch.delenv("HUB_IDLE_S", raising=False)
+        made = Config()
+        given = {"get_config": lambda: made, "__file__": str(file)}
+        exec(compile(file.read_text(encoding="utf-8"), file, "exec"), given)
+    os.umask(mask)
+    return made
+
+
+def row(begin: str) -> str:
+    return next(line for line in PAGE.splitlines() if line.startswith(f"| {begin}"))
+
+
+def test_the_table_of_limits_is_that_of_the_settings(settings):
+    assert settings.Spawner.mem_limit == "2G" and "| 2 GB |" in row("memory of a student")
+    assert settings.Spawner.cpu_limit == max(1, os.cpu_count() / 2) and "half of the machine" in row("cores")
+    from spawners import Limited
+
+    assert f"| {Limited.process_limit.default_value} |" in row("processes")
+    assert f"| {settings.JupyterHub.concurrent_spawn_limit} |" in row("servers that start at once")
+    low, high = settings.JupyterHub.spawn_throttle_retry_range
+    assert f"in {low} to {high} seconds" in row("servers that start at once")
+    assert settings.JupyterHub.services[0]["command"][-1] == "--timeout=3600" and "an hour" in row(
+        "an idle server"
+    )
+
+
+def test_the_hub_listens_to_this_machine_only_and_lets_in_only_those_that_are_named(settings):
+    addresses = [
+        settings.JupyterHub.bind_url,
+        settings.JupyterHub.hub_bind_url,
+        settings.ConfigurableHTTPProxy.api_url,
+    ]
+    assert all(address.startswith("http://127.0.0.1:") for address in addresses)
+    assert "allow_all" not in settings.Authenticator and settings.Authenticator.allowed_users == {
+        "student01",
+        "student02",
+    }
+    passwords = settings.SharedPasswordAuthenticator
+    assert len(passwords.user_password) == 12 and len(passwords.admin_password) == 32
+
+
+def test_every_stored_run_has_a_row_and_every_class_two():
+    rows = hub_load.load_rows(STORED)
+    assert len(rows) == len(STORED["runs"]) and {len(one) for one in rows} == {len(hub_load.COLUMNS)}
+    needs = hub_load.sizing_rows(STORED)
+    assert [one[0] for one in needs] == ["30", "30", "300", "300", "3,000", "3,000"]
+    assert {len(one) for one in needs} == {len(hub_load.NEEDS)}
+
+
+def test_the_figures_that_are_stored_can_be_true():
+    assert {"cores", "memory_gb"} <= STORED["machine"].keys()
+    for run in STORED["runs"]:
+        assert 0 < run["finished"] <= run["students"]
+        assert run["finished"] + sum(run["failures"].values()) == run["students"]
+        assert sum(run["failed_cells"].values()) <= run["cells"]
+        assert run["startup_p50_s"] <= run["startup_p95_s"] and run["cell_p50_s"] <= run["cell_p95_s"]
+        assert run["together_mb"] < STORED["machine"]["memory_gb"] * 1024 * 1.05
+        assert run["own_cores"] + run["others_cores"] < STORED["machine"]["cores"] + 0.2
+
+
+def test_the_page_names_the_machine_that_was_measured():
+    machine = STORED["machine"]
+    words = {2: "two", 4: "four", 8: "eight"}
+    assert f"{words[machine['cores']]} cores and {machine['memory_gb']} GB" in PAGE
+
+
+def test_a_missing_measurement_is_said_in_one_line(tmp_path):
+    with pytest.raises(ExtensionError, match="make load"):
+        hub_load.read_runs(tmp_path)
+
+
+def test_the_page_shows_both_tables_and_its_commands_exist():
+    assert "```{hub-load}\n```" in PAGE and "```{hub-sizing}\n```" in PAGE
+    assert "book/hub" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"^make (\w+)", PAGE, re.MULTILINE)):
+        assert f"\n{target}:" in makefile
