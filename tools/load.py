@@ -136,6 +136,8 @@ def by_chapter(name: str, visits: list[Visit], meter: Meter | None) -> dict:
     """What a student of one chapter needs."""
     done = [visit for visit in visits if visit.chapter == name and visit.failure is None]
     found = {"finished": len(done), "cells": max((len(visit.cells_s) for visit in done), default=0)}
+    failed = Counter(one["cell"] for visit in visits if visit.chapter == name for one in visit.failed_cells)
+    found["failed_at"] = {str(cell): times for cell, times in sorted(failed.items())}
     if done:
         found["cells_together_s"] = median(sum(visit.cells_s) for visit in done)
     spent = [meter.cpu[visit.name] for visit in done] if meter else []
