@@ -6,10 +6,12 @@ import re
 import sys
 
 import pytest
+from bs4 import BeautifulSoup
 from sphinx.errors import ExtensionError
+from sphinx.testing.util import SphinxTestApp
 from traitlets.config import Config
 
-from tools import hub_server
+from tools import hub_server, sizing
 from tools.project import ROOT
 
 sys.path.append(str(ROOT / "book" / "_ext"))
@@ -68,12 +70,32 @@ def test_the_hub_listens_to_this_machine_only_and_lets_in_only_those_that_are_na
     assert len(passwords.user_password) == 12 and len(passwords.admin_password) == 32
 
 
-def test_every_stored_run_has_a_row_and_every_class_two():
-    rows = hub_load.load_rows(STORED)
-    assert len(rows) == len(STORED["runs"]) and {len(one) for one in rows} == {len(hub_load.COLUMNS)}
-    needs = hub_load.sizing_rows(STORED)
-    assert [one[0] for one in needs] == ["30", "30", "300", "300", "3,000", "3,000"]
-    assert {len(one) for one in needs} == {len(hub_load.NEEDS)}
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> list[list[list[str]]]:
+    """Both tables as Sphinx writes them."""
+    root = tmp_path_factory.mktemp("page")
+    (root / "book").mkdir()
+    (root / hub_load.HOME).symlink_to(ROOT / hub_load.HOME)
+    (root / "index.md").write_text("# A hub\n\n```{hub-load}\n```\n\n```{hub-sizing}\n```\n")
+    (root / "conf.py").write_text("extensions = ['myst_parser', 'hub_load']\n")
+    app = SphinxTestApp("html", srcdir=root, warningiserror=True)
+    app.build()
+    app.cleanup()
+    page = BeautifulSoup((root / "_build/html/index.html").read_text(encoding="utf-8"), "html.parser")
+    rows = [table.select("tr") for table in page.select("table.measured")]
+    return [[[cell.get_text(strip=True) for cell in row.select("th, td")] for row in table] for table in rows]
+
+
+def test_every_stored_run_has_a_column_and_every_class_two_rows(tables):
+    load, needs = tables
+    assert len(load[0]) == 1 + len(STORED["runs"]) and len({len(row) for row in load}) == 1
+    largest = max(STORED["runs"], key=lambda run: run["students"])
+    column = next(at for at, head in enumerate(load[0]) if head.startswith(f"{largest['students']} students"))
+    memory = next(row[column] for row in load if row[0].startswith("memory of all"))
+    assert memory == f"{largest['together_mb'] / 1000:.1f} GB"
+    assert needs[0] == list(hub_load.NEEDS)
+    assert [row[0] for row in needs[1:]] == ["30", "30", "300", "300", "3,000", "3,000"]
+    assert needs[1][2] == "30" and needs[5][2] == "3,000"  # in a lesson all are inside
 
 
 def test_the_figures_that_are_stored_can_be_true():
@@ -91,6 +113,18 @@ def test_the_page_names_the_machine_that_was_measured():
     machine = STORED["machine"]
     words = {2: "two", 4: "four", 8: "eight"}
     assert f"{words[machine['cores']]} cores and {machine['memory_gb']} GB" in PAGE
+
+
+def test_the_page_says_what_the_sizes_assume():
+    flat = " ".join(PAGE.split())
+    assert sizing.Machine() == sizing.Machine(cores=8, memory_gb=64, own_gb=2)
+    assert "machines of eight cores and 64 GB" in flat
+    assert sizing.Habits() == sizing.Habits(60, 5, 60, visits_per_week=3, busy_hours_per_week=40)
+    assert (
+        "within five minutes" in flat and "three times a week, spread over forty hours, for an hour" in flat
+    )
+    assert sizing.MAY_WAIT == 0.2 and "four of five cells" in flat
+    assert sizing.SURE == 0.999 and "worst of a thousand moments" in flat
 
 
 def test_a_missing_measurement_is_said_in_one_line(tmp_path):

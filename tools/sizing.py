@@ -50,7 +50,7 @@ class Machine:
     """own_gb: what the system, the hub and its proxy keep for themselves."""
 
     cores: int = 8
-    memory_gb: float = 32
+    memory_gb: float = 64  # memory decides, so a machine with much of it
     own_gb: float = 2
 
 

@@ -16,17 +16,6 @@ from tools import sizing
 
 HOME = "book/load.json"
 STUDENTS = (30, 300, 3000)
-COLUMNS = (
-    "Students",
-    "come",
-    "finished",
-    "cells that failed",
-    "link to open notebook",
-    "a cell",
-    "memory of one",
-    "of all",
-    "cores: ours, others'",
-)
 NEEDS = ("Students", "when", "inside at once", "memory", "cores", "machines")
 
 
@@ -43,28 +32,32 @@ def read_runs(source: Path) -> dict:
 
 
 def load_rows(stored: dict) -> list[list[str]]:
-    """A row for each run, in the order that is stored."""
-    return [
-        [
-            str(run["students"]),
-            f"within {run['arrive_s'] / 60:g} min" if run["arrive_s"] else "all at once",
-            str(run["finished"]),
-            f"{sum(run['failed_cells'].values())} of {run['cells']:,}",
-            pair(run["startup_p50_s"], run["startup_p95_s"]),
-            pair(run["cell_p50_s"], run["cell_p95_s"]),
-            f"{run['memory_p50_mb']:.0f} MB",
-            f"{run['together_mb'] / 1000:.1f} GB",
-            f"{run['own_cores']:.1f}, {run['others_cores']:.1f}",
-        ]
-        for run in stored["runs"]
-    ]
+    """What was measured, a row each; a column for each run. The first row is the head."""
+    runs = stored["runs"]
+    said = {
+        "": [f"{run['students']} students, {coming(run)}" for run in runs],
+        "finished their chapter": [str(run["finished"]) for run in runs],
+        "cells that failed": [f"{sum(run['failed_cells'].values())} of {run['cells']:,}" for run in runs],
+        "seconds from the link to the open notebook": [pair(run, "startup") for run in runs],
+        "seconds that a cell takes": [pair(run, "cell") for run in runs],
+        "memory of a student": [f"{run['memory_p50_mb']:.0f} MB" for run in runs],
+        "memory of all, with the hub": [f"{run['together_mb'] / 1000:.1f} GB" for run in runs],
+        "cores busy with it": [f"{run['own_cores']:.1f}" for run in runs],
+        "cores busy with other work": [f"{run['others_cores']:.1f}" for run in runs],
+    }
+    return [[words, *values] for words, values in said.items()]
+
+
+def coming(run: dict) -> str:
+    when = f"within {run['arrive_s'] / 60:g} min" if run["arrive_s"] else "all at once"
+    return f"{when}, {run['think_s']:g} s to think" if run["think_s"] else f"{when}, without a thought"
 
 
 def sizing_rows(stored: dict) -> list[list[str]]:
-    """For each size of a class: in a lesson, and on their own time."""
+    """For each size of a class: in a lesson, and on their own time. The first row is the head."""
     measured, habits, machine = sizing.Measured.from_runs(stored["runs"]), sizing.Habits(), sizing.Machine()
     ways = {"in a lesson": sizing.in_a_lesson, "on their own time": sizing.in_own_time}
-    rows = []
+    rows = [list(NEEDS)]
     for students in STUDENTS:
         for words, way in ways.items():
             need = way(students, measured, habits, machine)
@@ -75,28 +68,28 @@ def sizing_rows(stored: dict) -> list[list[str]]:
     return rows
 
 
-def pair(half: float | None, most: float | None) -> str:
-    """What half and 95 % of the students do not exceed: `0.05, 2.1 s`."""
-    if half is None or most is None:
-        return "–"
-    return ", ".join(f"{value:.2f}" if value < 1 else f"{value:.1f}" for value in (half, most)) + " s"
+def pair(run: dict, what: str) -> str:
+    """What half and 95 % do not exceed: `0.05, 2.1`."""
+    both = [run[f"{what}_{share}_s"] for share in ("p50", "p95")]
+    return (
+        "–" if None in both else ", ".join(f"{value:.2f}" if value < 1 else f"{value:.1f}" for value in both)
+    )
 
 
 class HubLoad(SphinxDirective):
     """`{hub-load}`: the runs as a table."""
 
-    columns, rows = COLUMNS, staticmethod(load_rows)
+    rows = staticmethod(load_rows)
 
     def run(self) -> list[nodes.Node]:
         self.env.note_dependency(HOME)
-        rows = [list(self.columns), *self.rows(read_runs(self.env.srcdir))]
-        return [table(rows)]
+        return [table(self.rows(read_runs(self.env.srcdir)))]
 
 
 class HubSizing(HubLoad):
     """`{hub-sizing}`: machines for classes of three sizes."""
 
-    columns, rows = NEEDS, staticmethod(sizing_rows)
+    rows = staticmethod(sizing_rows)
 
 
 def table(rows: list[list[str]]) -> nodes.table:
