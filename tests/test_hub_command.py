@@ -98,6 +98,7 @@ def test_without_a_certificate_only_this_machine_sees_the_hub():
         (["--names", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["--host", "hub.example.org"], "--host, --cert and --key go together"),
         (["--host", "hub.example.org", "--cert", "a.pem", "--key", "b.pem"], "there is no file a.pem"),
+        (["--students", "0"], "--students goes from 1 to"),
         (["--course", "/"], "there is no notebook in /"),
     ],
 )

@@ -88,9 +88,10 @@ def test_version_2_gets_its_own_files(tmp_path):
     made.make(Limits(memory=300 * MB, cores=1.5, processes=99))
     written = {
         name: (tmp_path / "class" / "anna" / name).read_text()
-        for name in ("memory.max", "cpu.max", "pids.max")
+        for name in ("memory.max", "cpu.max", "pids.max", "memory.swap.max")
     }
-    assert written == {"memory.max": "300000000", "cpu.max": f"150000 {PERIOD_US}", "pids.max": "99"}
+    memory = {"memory.max": "300000000", "memory.swap.max": "0"}
+    assert written == memory | {"cpu.max": f"150000 {PERIOD_US}", "pids.max": "99"}
     assert (tmp_path / "class" / "cgroup.subtree_control").read_text() == "+memory +cpu +pids"
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from tools import editions, node, student
 from tools.hub_course import GitFailed
-from tools.hub_server import Hub, NoHub, Tls, check_reach, last_words
+from tools.hub_server import Hub, NoHub, Tls, check_reach, last_words, system_users
 from tools.learn import is_free
 from tools.project import ROOT, notebooks
 
 HOME = ROOT / "_build" / "hub"
 FIRST_PORT, LAST_PORT = 8000, 8079
-STUDENTS = 30
+STUDENTS, MOST = 30, 500
 NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 
@@ -29,6 +29,8 @@ def class_list(students: int | None, file: str | None, before: Path | None = Non
     """student01 to studentNN, or the names in a file, or those of before. Raises: NoHub."""
     if students is None and file is None and before and before.exists():
         return before.read_text().split()
+    if students is not None and not 1 <= students <= MOST:
+        raise NoHub(f"--students goes from 1 to {MOST}, got {students}")
     if file is None:
         return [f"student{number:02}" for number in range(1, (students or STUDENTS) + 1)]
     try:
@@ -54,7 +56,7 @@ def choose_port(named: int | None) -> int:
 
 
 def warning(one_user: bool) -> str:
-    if os.geteuid() == 0 and not one_user:
+    if system_users(one_user):
         return "Each student is a system user (student-NAME), with a closed folder."
     return (
         "All students are this system user and could read each other's files: for a rehearsal, and for "

@@ -57,7 +57,7 @@ c.Authenticator.username_pattern = r"[a-z][a-z0-9-]{0,19}"
 # c.GenericOAuthenticator.oauth_callback_url = "https://hub.example.org/hub/oauth_callback"
 
 # ---- as whom a student's server runs: root gives each a system user; anyone else is all of them.
-own_users = os.geteuid() == 0 and "HUB_ONE_USER" not in os.environ
+own_users = os.geteuid() == 0 and sys.platform == "linux" and "HUB_ONE_USER" not in os.environ
 c.JupyterHub.spawner_class = "spawners.OwnUser" if own_users else "spawners.OneUser"
 c.Limited.homes = str(HOME / "homes")
 c.OneUser.home_dir_template = str(HOME / "homes" / "{username}")

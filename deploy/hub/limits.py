@@ -50,8 +50,19 @@ class Group:
         if self.version == 2:
             for parent in (self.root, (self.root / self.name).parent):
                 (parent / "cgroup.subtree_control").write_text(" ".join(f"+{one}" for one in CONTROLLERS))
+        self._no_swap(limits)  # before, for a limit that is raised, and after, for one that is lowered
         for file, value in self._settings(limits).items():
             (self.root / file).write_text(str(value))
+        self._no_swap(limits)
+
+    def _no_swap(self, limits: Limits) -> None:
+        """Memory beyond the limit is not to be had on the disk either."""
+        if limits.memory:
+            v2 = (f"{self.name}/memory.swap.max", 0)
+            v1 = (f"memory/{self.name}/memory.memsw.limit_in_bytes", limits.memory)
+            file, value = v2 if self.version == 2 else v1
+            with suppress(OSError):  # there is no such file where swap is not counted
+                (self.root / file).write_text(str(value))
 
     def _settings(self, limits: Limits) -> dict[str, int | str]:
         quota = int(limits.cores * PERIOD_US) if limits.cores else None
