@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from bs4 import BeautifulSoup
+from jupyterhub.app import JupyterHub
 from sphinx.errors import ExtensionError
 from sphinx.testing.util import SphinxTestApp
 from traitlets.config import Config
@@ -47,9 +48,11 @@ def test_the_table_of_limits_is_that_of_the_settings(settings):
     from spawners import Limited
 
     assert f"| {Limited.process_limit.default_value} |" in row("processes")
-    assert f"| {settings.JupyterHub.concurrent_spawn_limit} |" in row("servers that start at once")
-    low, high = settings.JupyterHub.spawn_throttle_retry_range
-    assert f"in {low} to {high} seconds" in row("servers that start at once")
+    assert settings.JupyterHub.concurrent_spawn_limit == 20 * os.cpu_count()
+    low, high = JupyterHub.spawn_throttle_retry_range.default_args[0]
+    assert "| 20 for each core |" in row("servers that") and f"in {low} to {high} seconds" in row(
+        "servers that"
+    )
     assert settings.JupyterHub.services[0]["command"][-1] == "--timeout=3600" and "an hour" in row(
         "an idle server"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 COURSE = HERE.parent.parent
+CORES = os.cpu_count() or 1
 HOME = Path(os.environ.get("HUB_HOME", COURSE / "_build" / "hub")).resolve()
 sys.path.insert(0, str(HERE))  # limits.py and spawners.py lie beside this file
 
@@ -66,6 +67,7 @@ c.Spawner.args = [
     "--LabApp.news_url=",
     "--LabApp.extension_manager=readonly",
     f"--LabApp.app_settings_dir={COURSE / 'tools' / 'lab'}",
+    "--KernelManager.transport_encryption=auto",
     "--LanguageServerManager.autodetect=False",  # looks for npm at every start, and finds no language server
     *(["--allow-root"] if os.geteuid() == 0 and not own_users else []),
 ]
@@ -77,10 +79,9 @@ c.Spawner.environment = {
 
 # ---- how much a student may use. These hold: see limits.py.
 c.Spawner.mem_limit = "2G"
-c.Spawner.cpu_limit = max(1.0, (os.cpu_count() or 1) / 2)
+c.Spawner.cpu_limit = max(1.0, CORES / 2)
 c.JupyterHub.active_server_limit = len(c.Authenticator.allowed_users) + 1
-c.JupyterHub.concurrent_spawn_limit = 10
-c.JupyterHub.spawn_throttle_retry_range = (10, 20)  # seconds that the others are asked to wait
+c.JupyterHub.concurrent_spawn_limit = 20 * CORES  # a start takes two seconds of one; more are asked to wait
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.LocalProcessSpawner.interrupt_timeout = 10
 
