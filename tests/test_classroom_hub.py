@@ -22,7 +22,8 @@ from tools.load_student import Failed, Student, Visit
 
 sys.path.append(str(hub_server.SOURCE))
 
-from limits import version
+from limits import Group, version
+from spawners import whole
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="JupyterHub does not run on Windows")
 CHAPTER = "01_first"
@@ -194,6 +195,13 @@ def test_a_student_who_is_kept_out_is_a_failure_with_its_kind(classroom, places)
     assert run["failures"] == {"login: HTTP 403": 1} and run["finished"] == 0
 
 
+def test_a_load_stops_before_the_machine_is_out_of_memory(classroom, places, monkeypatch):
+    monkeypatch.setattr(load, "SPARE_GB", 10**6)
+    plan = load.Plan(2, arrive_s=0, think_s=0, chapters=[places[1] / f"{CHAPTER}.ipynb"])
+    visits = asyncio.run(load.simulate(plan, classroom.url, classroom.link, classroom.password(), None))
+    assert {visit.failure for visit in visits} == {"stopped: less than 1000000 GB of memory left"}
+
+
 # ---- what is left
 
 
@@ -207,10 +215,11 @@ def test_what_the_hub_keeps_is_closed_to_others(classroom):
 def test_stopping_leaves_no_process_and_a_new_start_finds_the_class_again(classroom, places, monkeypatch):
     family = psutil.Process(classroom.pid).children(recursive=True)
     assert len(family) >= 4  # proxy, culler and two students at least
-    password, group = classroom.password(), sorted(Path("/sys/fs/cgroup").glob("**/live-hub-*/student01"))
+    password, groups = classroom.password(), Group(f"{whole(str(places[0] / 'homes'))}/student01").folders
+    assert version() is None or all(folder.exists() for folder in groups)
     classroom.stop()
     assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
-    assert is_free(classroom.port) and not [folder for folder in group if folder.exists()]
+    assert is_free(classroom.port) and not any(folder.parent.exists() for folder in groups if version())
     monkeypatch.setenv("HUB_IDLE_S", "4")
     with begin(places) as again:
         assert again.password() == password

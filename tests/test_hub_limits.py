@@ -92,6 +92,7 @@ def test_version_2_gets_its_own_files(tmp_path):
     }
     memory = {"memory.max": "300000000", "memory.swap.max": "0"}
     assert written == memory | {"cpu.max": f"150000 {PERIOD_US}", "pids.max": "99"}
+    assert (tmp_path / "class" / "cpu.weight").read_text() == "1000"
     assert (tmp_path / "class" / "cgroup.subtree_control").read_text() == "+memory +cpu +pids"
 
 

@@ -34,7 +34,7 @@ from tools.project import ROOT, notebooks
 
 HOME = ROOT / "_build" / "load"
 KEPT = ROOT / "book" / "load.json"  # what the page of the book shows
-MOST = 200
+MOST, SPARE_GB = 200, 1.5
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,32 @@ async def simulate(plan: Plan, url: str, link: str, password: str, meter: Meter 
                 meter.note(name, moment)
 
         async def one(visit: Visit, path: Path, after: float, draws: Random) -> None:
-            await asyncio.sleep(after)
             person = Student(url, link, password, visit, thinking(plan.think_s, draws))
             try:
-                async with asyncio.timeout(plan.limit_s - after):
+                async with asyncio.timeout(plan.limit_s):
+                    await asyncio.sleep(after)
                     await person.come(sources[path], tell)
             except TimeoutError:
                 visit.failure = "not finished when time was up"
+            except asyncio.CancelledError:
+                visit.failure = f"stopped: less than {SPARE_GB} GB of memory left"
 
         together = [
-            one(visit, path, rng.uniform(0, plan.arrive_s), Random(rng.random()))
+            asyncio.create_task(one(visit, path, rng.uniform(0, plan.arrive_s), Random(rng.random())))
             for visit, path in zip(visits, taken, strict=True)
         ]
+        guard = asyncio.create_task(spare(together))
         await asyncio.gather(*together)
+        guard.cancel()
     return visits
+
+
+async def spare(tasks: list[asyncio.Task]) -> None:
+    """Stop all before the machine, and what else runs on it, is out of memory."""
+    while psutil.virtual_memory().available > SPARE_GB * 1e9:
+        await asyncio.sleep(1)
+    for task in tasks:
+        task.cancel()
 
 
 # ---- the figures

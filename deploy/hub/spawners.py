@@ -14,6 +14,11 @@ from traitlets import Integer, Unicode
 PREFIX = "student-"  # of system users: nobody who logs in as "daemon" becomes the machine's daemon
 
 
+def whole(homes: str) -> str:
+    """The control group of a class; another hub on this machine has another."""
+    return f"live-hub-{zlib.crc32(homes.encode()):08x}"
+
+
 class Limited(LocalProcessSpawner):
     """Holds a student to `mem_limit`, `cpu_limit` and `process_limit`; the kernel of Linux does it."""
 
@@ -26,8 +31,7 @@ class Limited(LocalProcessSpawner):
 
     @property
     def group(self) -> Group:
-        hub = zlib.crc32(self.homes.encode())  # another hub on this machine has other groups
-        return Group(f"live-hub-{hub:08x}/{self.user.name}")
+        return Group(f"{whole(self.homes)}/{self.user.name}")
 
     def hold(self) -> Callable[[], None]:
         """What the new process calls first. Control groups are made here, by the hub."""
@@ -36,10 +40,12 @@ class Limited(LocalProcessSpawner):
         self.group.make(self.limits)
         return self.group.join
 
-    async def stop(self, now: bool = False) -> None:
-        await super().stop(now)
-        if version() is not None:
+    async def poll(self) -> int | None:
+        """As JupyterHub asks; and what has outlived its server ends."""
+        status = await super().poll()
+        if status is not None and version() is not None:
             self.group.end()
+        return status
 
 
 class OneUser(Limited, SimpleLocalProcessSpawner):
