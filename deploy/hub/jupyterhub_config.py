@@ -48,13 +48,15 @@ c.Authenticator.admin_users = {"instructor"}
 c.Authenticator.username_pattern = r"[a-z][a-z0-9-]{0,19}"
 
 # The login of your institution instead (pip install oauthenticator; for Moodle and Canvas
-# jupyterhub-ltiauthenticator); `allowed_users` above then holds the names that it gives:
+# jupyterhub-ltiauthenticator). `allowed_users` then holds the names that it gives, and `username_pattern` must
+# let them pass; a system user's name can be no longer. To begin with, not tried against a real login:
 # c.JupyterHub.authenticator_class = "generic-oauth"
 # c.GenericOAuthenticator.client_id = "…"
 # c.GenericOAuthenticator.client_secret = os.environ["OAUTH_CLIENT_SECRET"]
 # c.GenericOAuthenticator.authorize_url = "https://login.example.org/oauth2/authorize"
 # c.GenericOAuthenticator.token_url = "https://login.example.org/oauth2/token"
 # c.GenericOAuthenticator.userdata_url = "https://login.example.org/oauth2/userinfo"
+# c.GenericOAuthenticator.username_claim = "preferred_username"
 # c.GenericOAuthenticator.oauth_callback_url = "https://hub.example.org/hub/oauth_callback"
 
 # ---- as whom a student's server runs: root gives each a system user; anyone else is all of them.
