@@ -48,8 +48,8 @@ c.Authenticator.admin_users = {"instructor"}
 c.Authenticator.username_pattern = r"[a-z][a-z0-9-]{0,19}"
 
 # The login of your institution instead (pip install oauthenticator; for Moodle and Canvas
-# jupyterhub-ltiauthenticator). `allowed_users` then holds the names that it gives, and `username_pattern` must
-# let them pass; a system user's name can be no longer. To begin with, not tried against a real login:
+# jupyterhub-ltiauthenticator). `allowed_users` then holds the names that it gives, and `username_pattern`
+# must let them pass. To begin with, and not tried against a real login:
 # c.JupyterHub.authenticator_class = "generic-oauth"
 # c.GenericOAuthenticator.client_id = "…"
 # c.GenericOAuthenticator.client_secret = os.environ["OAUTH_CLIENT_SECRET"]
