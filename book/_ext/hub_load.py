@@ -40,6 +40,10 @@ def load_rows(stored: dict) -> list[list[str]]:
         "cells that failed": [f"{sum(run['failed_cells'].values())} of {run['cells']:,}" for run in runs],
         "seconds from the link to the open notebook": [pair(run, "startup") for run in runs],
         "seconds that a cell takes": [pair(run, "cell") for run in runs],
+        "processor seconds of a start": [f"{run['startup_cpu_s']:.1f}" for run in runs],
+        "and of each chapter": [
+            ", ".join(f"{one['cpu_s']:.0f}" for one in run["by_chapter"].values()) for run in runs
+        ],
         "memory of a student": [f"{run['memory_p50_mb']:.0f} MB" for run in runs],
         "memory of all, with the hub": [f"{run['together_mb'] / 1000:.1f} GB" for run in runs],
         "cores busy with it": [f"{run['own_cores']:.1f}" for run in runs],
@@ -77,19 +81,21 @@ def pair(run: dict, what: str) -> str:
 
 
 class HubLoad(SphinxDirective):
-    """`{hub-load}`: the runs as a table."""
+    """`{hub-load}`: the runs as a table, and what must be said of one (its `note`)."""
 
-    rows = staticmethod(load_rows)
+    rows, notes = staticmethod(load_rows), True
 
     def run(self) -> list[nodes.Node]:
         self.env.note_dependency(HOME)
-        return [table(self.rows(read_runs(self.env.srcdir)))]
+        stored = read_runs(self.env.srcdir)
+        notes = [run["note"] for run in stored["runs"] if "note" in run and self.notes]
+        return [table(self.rows(stored)), *(nodes.paragraph(text=note) for note in notes)]
 
 
 class HubSizing(HubLoad):
     """`{hub-sizing}`: machines for classes of three sizes."""
 
-    rows = staticmethod(sizing_rows)
+    rows, notes = staticmethod(sizing_rows), False
 
 
 def table(rows: list[list[str]]) -> nodes.table:
