@@ -131,11 +131,12 @@ def test_the_link_brings_the_course_and_a_later_pull_keeps_what_was_written(clas
     mine = home / "homes" / "student01" / "live" / f"{CHAPTER}.ipynb"
     assert LINE in mine.read_text()
     mine.write_text(mine.read_text().replace("the course", "my own words"))
-    write_course(course, LINE, "print('a new cell')")
+    write_course(course, LINE.replace("the course", "the course, corrected"), "print('a new cell')")
     (course / "02_second.ipynb").write_text((course / f"{CHAPTER}.ipynb").read_text())
     publish(course, home)
     in_a_browser(student(classroom), arrive)
     assert "my own words" in mine.read_text() and "a new cell" in mine.read_text()
+    assert "corrected" not in mine.read_text()  # the same line: the student's stays
     assert (mine.parent / "02_second.ipynb").exists()
 
 

@@ -80,6 +80,9 @@ def second_python(venv: Path) -> Path:
 @pytest.fixture(scope="module")
 def classroom(room, within_reach) -> Iterator[hub_server.Hub]:
     course = write_course(room / "course", LINE)
+    restored = room / "hub" / "homes" / NAMES[1]
+    restored.mkdir(parents=True)
+    (restored / "from_a_backup.txt").write_text("and for now of root")
     before = {one.pw_name for one in pwd.getpwall()}
     try:
         with hub_server.Hub(room / "hub", course, free_port(), NAMES) as running:
@@ -114,6 +117,7 @@ def test_a_student_reads_no_file_and_ends_no_process_of_another_or_of_the_hub(cl
                 return await execute(socket, "test", asked)
 
     assert asyncio.run(look_around()) is None
+    assert (classroom.home / "homes" / NAMES[1] / "from_a_backup.txt").owner() == account[NAMES[1]]
     for name in NAMES:
         home = classroom.home / "homes" / name
         assert home.stat().st_mode & 0o777 == 0o700 and home.owner() == account[name]
