@@ -127,6 +127,7 @@ def test_the_page_says_what_the_sizes_assume():
         "within five minutes" in flat and "three times a week, spread over forty hours, for an hour" in flat
     )
     assert sizing.MAY_WAIT == 0.2 and "four of five cells" in flat
+    assert sizing.ALL_RUN_S == 5 and "the last waits five seconds" in flat
     assert sizing.SURE == 0.999 and "worst of a thousand moments" in flat
 
 

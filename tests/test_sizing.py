@@ -17,7 +17,7 @@ from tools.sizing import (
     poisson_quantile,
 )
 
-STUDENT = Measured(memory_mb=500, startup_cpu_s=3, chapter_cpu_s=36)
+STUDENT = Measured(memory_mb=500, startup_cpu_s=3, chapter_cpu_s=36, cell_cpu_s=0.2)
 HABITS = Habits(session_min=60, arrive_min=5, idle_min=60, visits_per_week=2, busy_hours_per_week=40)
 MACHINE = Machine(cores=8, memory_gb=32, own_gb=2)
 
@@ -28,6 +28,11 @@ def test_thirty_in_a_lesson_by_hand():
     assert (need.inside, need.memory_gb, need.cores, need.machines) == (30, 17, 2, 1)
 
 
+def test_three_hundred_who_all_run_a_cell_at_once_have_it_within_five_seconds():
+    need = in_a_lesson(300, STUDENT, HABITS, MACHINE)
+    assert need.cores == 12 and need.cores * 5 == 300 * 0.2  # more than the 3 erlangs of their start ask for
+
+
 def test_three_thousand_on_their_own_time_by_hand():
     need = in_own_time(3000, STUDENT, HABITS, MACHINE)
     # 150 an hour stay two hours: 300 inside by Little's law, and sqrt(300) = 17.3 around it
@@ -36,14 +41,15 @@ def test_three_thousand_on_their_own_time_by_hand():
 
 
 def test_a_class_that_comes_at_once_needs_cores_where_one_that_trickles_in_does_not():
-    rush = in_a_lesson(300, STUDENT, Habits(arrive_min=1), MACHINE)
-    trickle = in_a_lesson(300, STUDENT, Habits(arrive_min=20), MACHINE)
+    quick = Measured(memory_mb=500, startup_cpu_s=3, chapter_cpu_s=36, cell_cpu_s=0.01)
+    rush = in_a_lesson(300, quick, Habits(arrive_min=1), MACHINE)
+    trickle = in_a_lesson(300, quick, Habits(arrive_min=20), MACHINE)
     assert rush.cores >= 15 > trickle.cores and rush.memory_gb >= trickle.memory_gb
 
 
 @given(st.integers(1, 3000), st.integers(1, 500), st.floats(50, 2000), st.floats(0.5, 10), st.floats(1, 300))
 def test_more_students_never_need_less(students, more, memory, startup, chapter):
-    measured = Measured(memory, startup, chapter)
+    measured = Measured(memory, startup, chapter, chapter / 100)
     for way in (in_a_lesson, in_own_time):
         few, many = (way(number, measured, HABITS, MACHINE) for number in (students, students + more))
         assert many.inside >= few.inside and many.memory_gb >= few.memory_gb
@@ -89,11 +95,15 @@ def test_enough_cores_by_hand(busy, cores):
 
 def test_the_largest_run_is_what_counts():
     def run(students: int, memory: float) -> dict:
-        chapters = {"01": {"cpu_s": 10.0}, "02": {"cpu_s": 20.0}, "05": {"finished": 0}}
+        chapters = {
+            "01": {"cpu_s": 10.0, "cells": 100},
+            "02": {"cpu_s": 20.0, "cells": 50},
+            "05": {"cells": 0},
+        }
         measured = {"startup_cpu_s": 2.0, "memory_p95_mb": memory, "finished": students}
         return {"students": students, "by_chapter": chapters, **measured}
 
-    assert Measured.from_runs([run(5, 300), run(30, 400)]) == Measured(400, 2.0, 15.0)
+    assert Measured.from_runs([run(5, 300), run(30, 400)]) == Measured(400, 2.0, 15.0, 0.2)
     with pytest.raises(ValueError, match="make load"):
         Measured.from_runs([run(5, 300) | {"startup_cpu_s": None}])
 

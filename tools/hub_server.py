@@ -74,9 +74,6 @@ class Hub:
         if not (first := min((path.name for path in course.glob("*.ipynb")), default=None)):
             raise NoHub(f"there is no notebook in {course}: name a folder that has some")
         home.mkdir(parents=True, exist_ok=True)
-        (home / "homes").mkdir(exist_ok=True)
-        for folder in (home, home / "homes"):
-            folder.chmod(0o711)  # each student finds the own folder, and no list of the others'
         lock = taken(home / "lock")
         write_private(home / "students.txt", "\n".join(names) + "\n")
         bare = publish(course, home)

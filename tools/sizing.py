@@ -1,9 +1,10 @@
 """How large a machine a class needs: a pure calculation from what `make load` measured.
 
-Two questions with two answers. In a lesson all are there at once, and the hard minutes are the first, when
-every server starts. On their own time students come and go: Little's law (chapter 1) says how many are inside
-on average, arrival rate x time inside, and as they come independently, the number at a moment is Poisson
-around that. Cores follow from Erlang's formula: so many that little of the work finds all of them busy.
+Two questions with two answers. In a lesson all are there at once, and the hard moments are the first minutes,
+when every server starts, and each "now run this", when all run the same cell. On their own time students come
+and go: Little's law (chapter 1) says how many are inside on average, arrival rate x time inside, and as they
+come independently, the number at a moment is Poisson around that. Cores follow from Erlang's formula: so many
+that little of the work finds all of them busy.
 """
 
 import math
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from coursekit.queueing_theory import erlang_c
 
 MAY_WAIT = 0.2  # share of starts and cells that find every core busy
+ALL_RUN_S = 5  # within which the last has an answer when all run the same cell at once
 SURE = 0.999  # share of the moments at which there is room for all
 
 
@@ -22,6 +24,7 @@ class Measured:
     memory_mb: float
     startup_cpu_s: float
     chapter_cpu_s: float
+    cell_cpu_s: float
 
     @classmethod
     def from_runs(cls, runs: list[dict]) -> "Measured":
@@ -30,8 +33,10 @@ class Measured:
         if not looked:
             raise ValueError("no run has measured memory and processor: `make load ARGS=--keep` makes one")
         run = max(looked, key=lambda one: one["students"])
-        spent = [one["cpu_s"] for one in run["by_chapter"].values() if "cpu_s" in one]
-        return cls(run["memory_p95_mb"], run["startup_cpu_s"], sum(spent) / len(spent))
+        chapters = [one for one in run["by_chapter"].values() if "cpu_s" in one]
+        spent = sum(one["cpu_s"] for one in chapters)
+        a_cell = spent / sum(one["cells"] for one in chapters)
+        return cls(run["memory_p95_mb"], run["startup_cpu_s"], spent / len(chapters), a_cell)
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,12 @@ class Need:
 
 
 def in_a_lesson(students: int, measured: Measured, habits: Habits, machine: Machine) -> Need:
-    """All at once: they start their servers in the first minutes, then work for a session."""
+    """All at once: they start their servers in the first minutes, then work, and at times all on one cell."""
     starting = students * measured.startup_cpu_s / (habits.arrive_min * 60)
     working = students * measured.chapter_cpu_s / (habits.session_min * 60)
-    return need(students, max(starting, working), measured, machine)
+    together = math.ceil(students * measured.cell_cpu_s / ALL_RUN_S)
+    cores = max(enough_cores(starting), enough_cores(working), together)
+    return need(students, cores, measured, machine)
 
 
 def in_own_time(students: int, measured: Measured, habits: Habits, machine: Machine) -> Need:
@@ -74,15 +81,14 @@ def in_own_time(students: int, measured: Measured, habits: Habits, machine: Mach
     per_hour = students * habits.visits_per_week / habits.busy_hours_per_week
     inside = per_hour * (habits.session_min + habits.idle_min) / 60  # Little's law
     busy = per_hour / 3600 * (measured.startup_cpu_s + measured.chapter_cpu_s)  # and again, for the cores
-    return need(poisson_quantile(inside, SURE), busy, measured, machine)
+    return need(poisson_quantile(inside, SURE), enough_cores(busy), measured, machine)
 
 
-def need(inside: int, busy_cores: float, measured: Measured, machine: Machine) -> Need:
-    """Memory for all who are inside, cores for the work; machines for whichever asks for more."""
+def need(inside: int, cores: int, measured: Measured, machine: Machine) -> Need:
+    """Memory for all who are inside; machines for whichever asks for more, that or the cores."""
     per_machine = int((machine.memory_gb - machine.own_gb) * 1000 / measured.memory_mb)
     if per_machine < 1:
         raise ValueError(f"{machine.memory_gb} GB hold no student of {measured.memory_mb:.0f} MB: take more")
-    cores = enough_cores(busy_cores)
     machines = max(1, math.ceil(inside / per_machine), math.ceil(cores / machine.cores))
     return Need(inside, machines * machine.own_gb + inside * measured.memory_mb / 1000, cores, machines)
 

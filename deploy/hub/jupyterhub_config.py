@@ -18,7 +18,9 @@ sys.path.insert(0, str(HERE))  # limits.py and spawners.py lie beside this file
 
 c = get_config()  # noqa: F821 (JupyterHub gives it to this file)
 os.umask(0o077)  # database, cookie secret and log are for the hub alone
-HOME.mkdir(parents=True, exist_ok=True)
+for folder in (HOME, HOME / "homes"):
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)  # each student finds the own folder, and no list of the others'
 
 
 def kept(name: str, make) -> str:
