@@ -30,6 +30,7 @@ CHAPTER = "01_first"
 LIMIT = 400  # MB that a student may use
 EAT = "eaten = [bytearray(b'x') * 10**7 for _ in range(100)]"  # 1 GB that is written to
 LINE = "print('the course')"
+BETWEEN = ("a = 1", "b = 2", "c = 3")  # git merges what is apart
 
 
 def write_course(folder: Path, *lines: str) -> Path:
@@ -50,7 +51,7 @@ def proxy() -> None:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory) -> tuple[Path, Path, int]:
     folder = tmp_path_factory.mktemp("class")
-    return folder / "hub", write_course(folder / "course", LINE), free_port()
+    return folder / "hub", write_course(folder / "course", LINE, *BETWEEN), free_port()
 
 
 def begin(places, **more) -> Hub:
@@ -131,7 +132,7 @@ def test_the_link_brings_the_course_and_a_later_pull_keeps_what_was_written(clas
     mine = home / "homes" / "student01" / "live" / f"{CHAPTER}.ipynb"
     assert LINE in mine.read_text()
     mine.write_text(mine.read_text().replace("the course", "my own words"))
-    write_course(course, LINE.replace("the course", "the course, corrected"), "print('a new cell')")
+    write_course(course, LINE.replace("the course", "the course, corrected"), *BETWEEN, "print('a new cell')")
     (course / "02_second.ipynb").write_text((course / f"{CHAPTER}.ipynb").read_text())
     publish(course, home)
     in_a_browser(student(classroom), arrive)
