@@ -35,6 +35,12 @@ lessons:         ## Make a deck of each session of a schedule               ARGS
 pdf:             ## Print the whole book into one PDF
 	@$(COURSE) pdf
 
+hub:             ## Start a JupyterHub for a class on this machine     ARGS="--students 30 --port 8000"
+	@$(COURSE) hub $(ARGS)
+
+load:            ## Let many students in at once, and measure        ARGS="--students 10 --arrive 120"
+	@$(COURSE) load $(ARGS)
+
 bank:            ## Export the questions for a learning management system
 	@$(COURSE) bank
 
@@ -63,4 +69,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock model
+.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock model hub load

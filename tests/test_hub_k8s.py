@@ -85,7 +85,8 @@ def leaves(settings: dict, below: str = "") -> dict[str, object]:
 def test_every_setting_of_the_hub_is_a_trait_that_takes_its_value(classes):
     assert classes["refused"] == []
     strange, wrong = sorted(classes["mistaken"])  # so it does look
-    assert strange == "Authenticator has no no_such_trait" and wrong.startswith("Authenticator.enable_auth_state: ")
+    assert strange == "Authenticator has no no_such_trait"
+    assert wrong.startswith("Authenticator.enable_auth_state: ")
 
 
 def test_every_setting_of_a_students_server_reaches_a_trait_of_the_spawner(classes):
