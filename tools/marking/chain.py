@@ -1,0 +1,172 @@
+"""What nbgrader does to a submission here, in steps of its own kind: rebuild, run, judge, tame.
+
+nbgrader's score follows from the outputs of a test's cell. Those are written here, after the judgement: what
+the submission itself printed there is dropped, and so is whatever in its outputs a browser could run.
+"""
+
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_output
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearOutput,
+    DeduplicateIds,
+    LimitOutput,
+    NbGraderPreprocessor,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+)
+
+from tools import editions
+from tools.marking import hidden, judge
+from tools.marking.rebuild import rebuild
+from tools.marking.run import Run
+
+PICTURES = ("image/png", "image/jpeg")
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+NO_WIDTH = "\u200b"
+
+
+def steps(job: dict) -> tuple[list, list]:
+    """The two chains of nbgrader's autograder, for one submission.   job: gets what is found as `result`."""
+    made = {"job": job}
+    rebuilds, runs, judges = (type(kind.__name__, (kind,), made) for kind in (Rebuild, KeptRun, Judge))
+    before = [rebuilds, ClearOutput, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+    after = [runs, judges, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata, Tame]
+    return before, after
+
+
+class Rebuild(NbGraderPreprocessor):
+    """The assignment as it was handed out, with the submission's answers."""
+
+    job: dict
+
+    def preprocess(self, nb, resources):
+        released = nbformat.read(self.job["released"], as_version=4)
+        self.job["result"] = {"remarks": rebuild(released, nb), "exercises": []}
+        return released, resources
+
+
+class KeptRun(Run):
+    """As `Run`, and its findings are there for the next step."""
+
+    def preprocess(self, nb, resources):
+        self.job["run"] = self
+        return super().preprocess(nb, resources)
+
+
+class Judge(NbGraderPreprocessor):
+    """Compares the answers with those of the reference, and writes the outcome where nbgrader looks."""
+
+    job: dict
+
+    def preprocess(self, nb, resources):
+        run, result = self.job["run"], self.job["result"]
+        theirs = [cell for cell in nb.cells if cell.cell_type == "code" and is_theirs(cell)]
+        for cell in nb.cells:
+            if cell.metadata.get("nbgrader", {}).get("grade"):
+                result["exercises"].append(self.one(cell, run, theirs))
+        if run.routes > self.job["reference"]["routes"]:
+            result["remarks"].append("tried the network")
+        if run.why:
+            result["remarks"].append(run.why)
+        return nb, resources
+
+    def one(self, cell, run, theirs) -> dict:
+        name = cell.metadata.nbgrader.grade_id
+        found = {"id": name, "of": cell.metadata.nbgrader.points, "said": ""}
+        if cell.cell_type != "code":
+            return found | {"state": "to be read"}
+        reference = self.job["reference"]["answers"][name]
+        verdict = self.verdict(name, cell, run, reference)
+        right = verdict.state == judge.RIGHT
+        if right and verdict.said:
+            cell.outputs = [new_output("stream", name="stdout", text=f"{verdict.state}: {verdict.said}\n")]
+        elif right:
+            cell.outputs = [new_output("stream", name="stdout", text=f"{verdict.state}\n")]
+        else:
+            said = f"{verdict.state}: {verdict.said}".removesuffix(": ")
+            cell.outputs = [new_output("error", ename="NoPoint", evalue=said, traceback=[said])]
+        copied = sorted(hidden.witnesses(cell.source) & used(theirs, name) - set(reference["solution_uses"]))
+        more = [f"uses the witness {each}" for each in copied]
+        if right and reference["constant"]:
+            more.append("all right answers are alike: look at the code")
+        return found | {"state": verdict.state, "said": verdict.said, "remarks": more}
+
+    def verdict(self, name, cell, run, reference):
+        given = run.answers.get(name)
+        if given is None and name in run.states:
+            return judge.Verdict(run.states[name], "")
+        return judge.judge(given, reference, hidden.read(cell.source).tolerance)
+
+
+def is_theirs(cell) -> bool:
+    return bool(cell.metadata.get("changed") or cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def used(cells: list, name: str) -> set[str]:
+    """Names that the answer to an exercise uses, or cells of their own."""
+    found = set()
+    for cell in cells:
+        if cell.metadata.get("changed") or cell.metadata.nbgrader.grade_id == f"{name}-answer":
+            try:
+                found |= editions.names([cell])[1]
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+    return found
+
+
+class Tame(NbGraderPreprocessor):
+    """Leaves text and pictures of the outputs, and of what they wrote no tag that a browser would follow."""
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        if cell.cell_type == "code":
+            cell.outputs = [tamed for output in cell.outputs if (tamed := tame(output))]
+        elif is_theirs(cell):
+            cell.source = TAG.sub(f"<{NO_WIDTH}", cell.source)
+        cell.pop("attachments", None)
+        cell.metadata.pop("changed", None)
+        return cell, resources
+
+
+def tame(output):
+    """The output in text and pictures, or None."""
+    kind = output.output_type
+    if kind == "stream":
+        return new_output(
+            "stream", name="stdout" if output.name == "stdout" else "stderr", text=str(output.text)
+        )
+    if kind == "error":
+        lines = [str(line) for line in output.get("traceback", [])]
+        return new_output("error", ename=str(output.ename), evalue=str(output.evalue), traceback=lines)
+    data = {}
+    if isinstance(text := output.get("data", {}).get("text/plain"), str):
+        data["text/plain"] = text
+    for mime in PICTURES:
+        if is_base64(picture := output.get("data", {}).get(mime)):
+            data[mime] = "".join(picture.split())
+    return new_output("display_data", data=data) if data else None
+
+
+def is_base64(text) -> bool:
+    try:
+        return isinstance(text, str) and bool(base64.b64decode("".join(text.split()), validate=True))
+    except ValueError:
+        return False
+
+
+def feedback_wall(page: Path) -> None:
+    """Let a page of feedback run nothing and load nothing."""
+    rules = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'"
+    )
+    wall = f'<head>\n<meta http-equiv="Content-Security-Policy" content="{rules}">'
+    text = page.read_text(encoding="utf-8")
+    if "<head>" not in text:
+        raise ValueError(f"{page.name} has no head to put a wall into")
+    page.write_text(text.replace("<head>", wall, 1), encoding="utf-8")
