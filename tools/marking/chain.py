@@ -1,4 +1,4 @@
-"""What nbgrader does to a submission here, in steps of its own kind: rebuild, run, judge, tame.
+"""What nbgrader does to a submission here, in steps of its own kind: run, judge, tame.
 
 nbgrader's score follows from the outputs of a test's cell. Those are written here, after the judgement: what
 the submission itself printed there is dropped, and so is whatever in its outputs a browser could run.
@@ -8,7 +8,6 @@ import base64
 import re
 from pathlib import Path
 
-import nbformat
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -24,7 +23,6 @@ from nbgrader.preprocessors import (
 
 from tools import editions
 from tools.marking import hidden, judge
-from tools.marking.rebuild import rebuild
 from tools.marking.run import Run
 
 PICTURES = ("image/png", "image/jpeg")
@@ -35,21 +33,10 @@ NO_WIDTH = "\u200b"
 def steps(job: dict) -> tuple[list, list]:
     """The two chains of nbgrader's autograder, for one submission.   job: gets what is found as `result`."""
     made = {"job": job}
-    rebuilds, runs, judges = (type(kind.__name__, (kind,), made) for kind in (Rebuild, KeptRun, Judge))
-    before = [rebuilds, ClearOutput, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
+    runs, judges = (type(kind.__name__, (kind,), made) for kind in (KeptRun, Judge))
+    before = [ClearOutput, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata]
     after = [runs, judges, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata, Tame]
     return before, after
-
-
-class Rebuild(NbGraderPreprocessor):
-    """The assignment as it was handed out, with the submission's answers."""
-
-    job: dict
-
-    def preprocess(self, nb, resources):
-        released = nbformat.read(self.job["released"], as_version=4)
-        self.job["result"] = {"remarks": rebuild(released, nb), "exercises": []}
-        return released, resources
 
 
 class KeptRun(Run):
@@ -102,6 +89,8 @@ class Judge(NbGraderPreprocessor):
         given = run.answers.get(name)
         if given is None and name in run.states:
             return judge.Verdict(run.states[name], "")
+        if given is None:
+            return judge.Verdict(judge.NO_ANSWER, run.errors.get(name, ""))
         return judge.judge(given, reference, hidden.read(cell.source).tolerance)
 
 

@@ -7,13 +7,13 @@
 nbgrader lives in an environment of its own, and each call of it is a process (tools/marking/worker.py).
 """
 
+import atexit
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -73,32 +73,33 @@ def read(path: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
+@cache
+def worker() -> subprocess.Popen:
+    """nbgrader in its environment, waiting for jobs; it ends with this process."""
+    command = [str(environment.python(HOME)), "-m", "tools.marking.worker"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, env=quiet(), start_new_session=True, **pipes)
+    atexit.register(process.stdin.close)
+    return process
+
+
 def ask(job: dict, timeout_s: float = 900) -> dict:
-    """Let nbgrader's environment do a job; see tools/marking/worker.py. Raises: Failed."""
+    """Let nbgrader's environment do a job. Raises: Failed."""
     with tempfile.TemporaryDirectory() as folder:
         answer, asked = Path(folder, "answer.json"), Path(folder, "job.json")
-        asked.write_text(json.dumps(job | {"answer": str(answer)}))
-        command = [str(environment.python(HOME)), "-m", "tools.marking.worker", str(asked)]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=quiet(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        asked.write_text(json.dumps(job | {"answer": str(answer), "timeout_s": timeout_s}), encoding="utf-8")
         try:
-            said = process.communicate(timeout=timeout_s)[1].decode(errors="replace").strip()
-        except subprocess.TimeoutExpired:
-            raise Failed("stopped at the time limit") from None
-        finally:
-            if process.poll() is None:  # its kernels end with it
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            worker().stdin.write(f"{asked}\n")
+            worker().stdin.flush()
+            done = worker().stdout.readline()
+        except OSError:
+            done = ""
+        if not done:
+            worker.cache_clear()  # the next job starts another
+            raise Failed("nbgrader's process ended; make assignments builds its environment")
         if not answer.exists():
-            last = said.splitlines()[-1] if said else f"ended with {process.returncode}"
-            raise Failed(f"the marker itself stopped: {last[:300]}")
-        found = json.loads(answer.read_text())
+            raise Failed("stopped at the time limit")
+        found = json.loads(answer.read_text(encoding="utf-8"))
     if "failed" in found:
         raise Failed(found["failed"])
     return found
@@ -127,29 +128,26 @@ def reference(folder: Path, chapter: str, seed: str, limits: dict | None = None)
         "limits": limits or {},
     }
     try:
-        return ask(job | {"whole": False})
+        return ask(job | {"whole": False}) | {"seed": seed}
     except Failed:
-        return ask(job | {"whole": True})
+        return ask(job | {"whole": True}) | {"seed": seed}
 
 
 def mark(
-    folder: Path, student: str, chapter: str, seed: str, right: dict, limits: dict | None = None
+    folder: Path, student: str, chapter: str, path: Path, right: dict, limits: dict | None = None
 ) -> dict:
-    """Mark one submission. Raises: Failed."""
+    """Mark one submission, the file `path`.   right: the reference. Raises: Failed."""
     limits = limits or {}
     job = {
         "task": "mark",
         "course": str(folder),
         "student": student,
         "chapter": chapter,
+        "submitted": str(path),
         "released": str(folder / "release" / chapter / f"{chapter}.ipynb"),
-        "seed": seed,
+        "seed": right["seed"],
         "reference": right,
         "python": sandbox.course_python(),
         "limits": limits,
     }
     return ask(job, timeout_s=2 * limits.get("notebook_s", 600) + 120)
-
-
-def names(rows: Sequence[dict]) -> list[str]:
-    return sorted({row["student"] for row in rows})

@@ -3,6 +3,7 @@
 A limit that is passed ends the kernel, not the marker: what has run till then counts, what has not says why.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -93,6 +94,7 @@ class Run(Execute):
     def preprocess(self, nb, resources):
         self.limits = LIMITS | self.job.get("limits", {})
         self.timeout, self.shutdown_kernel = self.limits["cell_s"], "immediate"
+        self.iopub_timeout = 2
         self.once(nb, resources)
         if self.missed and not self.whole:  # something that was left out is missing
             self.whole = True
@@ -104,11 +106,12 @@ class Run(Execute):
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         self.answers, self.states, self.why, self.cells_run = {}, {}, "", 0
-        self.printed, self.routes, self.missed = 0, 0, False
+        self.printed, self.routes, self.missed, self.late = 0, 0, False, set()
+        self.errors = {}
         self.run_these = self.choose(nb)
-        folder = Path(tempfile.mkdtemp(prefix="marks-"))
+        folder = Path(tempfile.mkdtemp(prefix="marks-", dir="/tmp"))
         try:
-            folder.chmod(0o711)
+            folder.chmod(0o711)  # names of sockets must be short
             shared = folder / "run"
             shared.mkdir()
             shared.chmod(0o777)
@@ -146,7 +149,7 @@ class Run(Execute):
             km.cleanup_resources()
 
     def watch(self, km, ended) -> None:
-        """End the kernel when it passes a limit; note whether it looked for a way out."""
+        """End the kernel when it passes a limit."""
         while not ended.wait(LOOK_S):
             process = getattr(getattr(km, "provisioner", None), "process", None)
             if process is None or process.poll() is not None:
@@ -161,20 +164,22 @@ class Run(Execute):
     def passed(self, outer) -> str:
         """Which limit those inside have passed."""
         inside = outer.children(recursive=True)
-        if inside:
-            self.routes = max(self.routes, no_routes(inside[0].pid))
         if time.monotonic() > self.deadline:
             return TIME
         if len(inside) > self.limits["processes"]:
             return CROWD
-        if (
-            sum(one.memory_info().rss for one in inside if one.is_running())
-            > self.limits["memory_mb"] * sandbox.MB
-        ):
+        most = self.limits["memory_mb"] * sandbox.MB
+        if memory(inside, "rss") > most and memory(inside, "pss") > most:  # pages that forks share count once
             return MEMORY
         files = list(os.scandir(self.shared))
         size = sum(file.stat(follow_symlinks=False).st_size for file in files)
         return DISK if len(files) > 20 or size > self.limits["shared_mb"] * sandbox.MB else ""
+
+    def look_for_routes(self) -> None:
+        """Note how often those inside went for an address that is not there."""
+        with contextlib.suppress(psutil.Error, OSError, AttributeError, IndexError):
+            outer = psutil.Process(self.km.provisioner.process.pid)
+            self.routes = max(self.routes, no_routes(outer.children()[0].pid))
 
     def preprocess_cell(self, cell, resources, index):
         if index not in self.run_these:
@@ -184,10 +189,16 @@ class Run(Execute):
         if self.why:
             self.states[grade_id] = self.why
             return cell, resources
+        self.timed_out = False
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
             self.cells_run += 1
-            if is_test:
+            self.look_for_routes()
+            if self.timed_out:
+                self.late.add(grade_id)
+            if is_test and self.late & {grade_id, f"{grade_id}-answer"}:  # the hidden one would be as late
+                self.states[grade_id] = TIME
+            elif is_test:
                 self.ask(grade_id, cell, index)
         except (Stopped, DeadKernelError, CellTimeoutError) as error:
             self.stop(error)
@@ -204,6 +215,9 @@ class Run(Execute):
         finally:
             self.nb.cells[index] = test
         self.answers[grade_id] = judge.answers(asked.outputs)
+        if self.answers[grade_id] is None:
+            errors = [f"{each.ename}: {each.evalue}" for each in asked.outputs if each.output_type == "error"]
+            self.errors[grade_id] = "; ".join(errors)[:300]
         if self.timed_out:
             self.states[grade_id] = TIME
         self.missed = self.missed or any(output.get("ename") == "NameError" for output in asked.outputs)
@@ -237,6 +251,15 @@ def is_wanted(cell) -> bool:
     """Is it of an exercise, or of the one who worked on it?"""
     known = cell.metadata.get("nbgrader", {})
     return bool(cell.metadata.get("changed") or known.get("grade") or known.get("solution"))
+
+
+def memory(processes, kind: str) -> int:
+    """Bytes that processes hold.   kind: rss, or pss, which takes longer to tell."""
+    total = 0
+    for one in processes:
+        with contextlib.suppress(psutil.Error):
+            total += one.memory_info().rss if kind == "rss" else one.memory_full_info().pss
+    return total
 
 
 def no_routes(pid: int) -> int:

@@ -1,26 +1,28 @@
-"""The part of the marking that runs in nbgrader's environment: one process for each thing to do.
+"""The part of the marking that runs in nbgrader's environment, where it is started once.
 
-    python -m tools.marking.worker job.json     # writes job["answer"], a file
-
-A process holds one submission, so what goes wrong with it stays in it.
+It reads names of files from standard input, one a line. Each holds a job as JSON, and is done in a process of
+its own: what goes wrong with a submission stays in it. The answer is a file that the job names.
 """
 
 import json
 import logging
 import os
 import resource
+import signal
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
-from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
 from tools import editions
 from tools.marking import chain, sandbox
+from tools.marking.rebuild import rebuild
 from tools.marking.run import Run
 
 MEMORY = 4096 * sandbox.MB
@@ -46,7 +48,6 @@ def assign(job: dict) -> dict:
     nbgrader = api(Path(job["course"]))
     for name in job["chapters"]:
         checked(nbgrader.generate_assignment(name))
-        print(name, flush=True)
     return {}
 
 
@@ -79,17 +80,43 @@ def reference(job: dict) -> dict:
 def mark(job: dict) -> dict:
     """Mark one submission, and write its feedback."""
     course = Path(job["course"])
+    place = Path(job["student"]) / job["chapter"]
+    notebook = nbformat.read(job["released"], as_version=4)
+    job["result"] = {"remarks": rebuild(notebook, taken(Path(job["submitted"]))), "exercises": []}
+    (course / "taken" / place).mkdir(parents=True, exist_ok=True)
+    editions.write(notebook, course / "taken" / place / f"{job['chapter']}.ipynb")
     nbgrader = api(course)
-    Autograde.sanitize_preprocessors.default_value, Autograde.autograde_preprocessors.default_value = [], []
+    nbgrader.coursedir.submitted_directory = "taken"
     before, after = chain.steps(job)
-    nbgrader.update_config(
-        Config({"Autograde": {"sanitize_preprocessors": before, "autograde_preprocessors": after}})
-    )
+    chains = {"sanitize_preprocessors": before, "autograde_preprocessors": after}
+    nbgrader.update_config(Config({"Autograde": chains}))
     checked(nbgrader.autograde(job["chapter"], job["student"]))
     checked(nbgrader.generate_feedback(job["chapter"], job["student"]))
-    for page in (course / "feedback" / job["student"] / job["chapter"]).glob("*.html"):
+    for page in (course / "feedback" / place).glob("*.html"):
         chain.feedback_wall(page)
-    return job["result"] | {"cells": job["run"].cells_run}
+    return job["result"] | {"cells": job["run"].cells_run, "routes": job["run"].routes}
+
+
+def taken(path: Path) -> NotebookNode:
+    """What matters of a submission: kind, text and name of its cells. Raises: Failed if it is no notebook."""
+    try:
+        found = json.loads(path.read_bytes())
+        cells = found["cells"]
+        return NotebookNode(cells=[cell for each in cells if (cell := plain(each))])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise Failed(f"not a notebook: {type(error).__name__}") from None
+
+
+def plain(cell: dict) -> NotebookNode | None:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    if cell.get("cell_type") not in ("code", "markdown"):
+        return None
+    known = cell.get("metadata", {}).get("nbgrader")
+    name = known.get("grade_id") if isinstance(known, dict) else None
+    metadata = {"nbgrader": {"grade_id": name}} if isinstance(name, str) else {}
+    clean = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
+    return NotebookNode(cell_type=cell["cell_type"], source=clean, id=str(cell.get("id")), metadata=metadata)
 
 
 def grades(job: dict) -> dict:
@@ -105,6 +132,7 @@ def grades(job: dict) -> dict:
                         grade.name: {
                             "points": grade.score,
                             "of": grade.max_score,
+                            "manual": grade.manual_score is not None,
                             "open": bool(grade.needs_manual_grade and grade.manual_score is None),
                         }
                         for grade in notebook.grades
@@ -117,16 +145,46 @@ TASKS = {"assign": assign, "reference": reference, "mark": mark, "grades": grade
 
 
 def main() -> int:
-    job = json.loads(Path(sys.argv[1]).read_text())
     logging.getLogger().setLevel(logging.CRITICAL)
-    os.nice(1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    for line in sys.stdin:
+        job = json.loads(Path(line.strip()).read_text(encoding="utf-8"))
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is said there is for the one who asked
+            os._exit(do(job))
+        wait(child, job["timeout_s"])
+        print("done", flush=True)
+    return 0
+
+
+def do(job: dict) -> int:
+    """One job in its process. Returns its exit code."""
+    code = 1
     try:
         answer = TASKS[job["task"]](job)
     except Failed as error:
         answer = {"failed": str(error)}
-    Path(job["answer"]).write_text(json.dumps(answer, ensure_ascii=False))
-    return 0
+    except MemoryError:
+        answer = {"failed": "too large for the marker's memory"}
+    except BaseException as error:
+        answer = {"failed": f"the marker itself stopped: {type(error).__name__}: {error}"[:500]}
+    try:
+        Path(job["answer"]).write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
+        code = 0
+    finally:
+        return code  # noqa: B012  a child that went on would read jobs as well
+
+
+def wait(child: int, most_s: float) -> None:
+    """Until the process ends; one that takes too long is ended, and the kernels inside end with it."""
+    end = time.monotonic() + most_s
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":
