@@ -35,6 +35,12 @@ pdf:             ## Print the whole book into one PDF
 bank:            ## Export the questions for a learning management system
 	@$(COURSE) bank
 
+assignments:     ## Make assignments for nbgrader, to hand out and mark     NB=01
+	@$(COURSE) assignments $(NB) $(ARGS)
+
+marks:           ## Mark what came in, each submission in a sandbox         ARGS="--collect FOLDER"
+	@$(COURSE) marks $(ARGS)
+
 measure:         ## Weigh and time every page of the book
 	@$(COURSE) measure $(ARGS)
 
@@ -57,4 +63,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve student instructor slides bank pdf measure bench frameworks lint corpus lock
+.PHONY: help learn test run book serve student instructor slides bank pdf assignments marks measure bench frameworks lint corpus lock

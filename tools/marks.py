@@ -13,28 +13,40 @@ import argparse
 import hashlib
 import json
 import secrets
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm import tqdm
 
-from tools.marking import collect, course, report, sandbox
+from tools.marking import collect, course, demonstrate, prove, report, sandbox
 from tools.marking.collect import Submission
-from tools.project import ROOT
+from tools.project import ROOT, notebooks
 
 RULES = b"".join(path.read_bytes() for path in sorted((ROOT / "tools" / "marking").glob("*.py")))
 
 
-def mark_all(folder: Path, *, anew: bool = False, limits: dict | None = None) -> list[report.Row]:
-    """Mark what has come in and is not marked yet, and write the reports. Raises: course.Failed."""
+def mark_all(
+    folder: Path,
+    *,
+    anew: bool = False,
+    limits: dict | None = None,
+    after: Callable[[Submission, dict], None] = lambda *_: None,
+) -> list[report.Row]:
+    """Mark what has come in and is not marked yet, and write the reports.   after: called with each result.
+
+    Raises: course.Failed.
+    """
     chapters = course.chapters(folder)
     found = list(collect.submissions(folder, chapters))
     keys = {each: key(folder, each, limits) for each in found}
     todo = [each for each in found if anew or stored(folder, each).get("key") != keys[each]]
     right = {}
     for each in tqdm(todo, desc="marks", unit=" submissions", leave=False, disable=None):
-        keep(folder, each, one(folder, each, right, limits) | {"key": keys[each]})
+        result = one(folder, each, right, limits)
+        keep(folder, each, result | {"key": keys[each]})
+        after(each, result)
     results = {(each.student, each.chapter): stored(folder, each) for each in found}
     table = report.rows(results, course.ask({"task": "grades", "course": str(folder)}))
     report.write(folder, table)
@@ -107,10 +119,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--hostile", action="store_true", help="show that hostile submissions do no harm")
     parser.add_argument("--prove", action="store_true", help="solutions get full marks, stubs none")
     given = parser.parse_args(arguments)
+    task = show_hostile if given.hostile else prove_all if given.prove else work
     try:
         sandbox.ensure()
         course.ready()
-        return work(given)
+        return task(given)
     except (sandbox.NoRoom, course.Failed) as error:
         sys.exit(f"make marks: {error}")
 
@@ -134,6 +147,42 @@ def work(given: argparse.Namespace) -> int:
     print(report.as_text(table))
     print(f"{said(table)}{folder.relative_to(ROOT)}/report.html, marks.csv and feedback/")
     return 0
+
+
+def show_hostile(_: argparse.Namespace) -> int:
+    folder = fresh("marking-hostile")
+    found, _ = demonstrate.run(folder, mark_all)
+    demonstrate.keep("hostile", found)
+    print(demonstrate.as_text(found))
+    harmful = [row["name"] for row in found if row["harm"] != "none"]
+    print(f"{len(found)} hostile submissions, harm done by {', '.join(harmful) or 'none'}")
+    return 1 if harmful else 0
+
+
+def prove_all(_: argparse.Namespace) -> int:
+    folder = fresh("marking-proof")
+    course.make(folder, {path.stem: course.read(path) for path in notebooks()})
+    found = []
+    for chapter in tqdm(course.chapters(folder), desc="chapters", leave=False, disable=None):
+        found += prove.prove(folder, chapter)
+    demonstrate.keep("chapters", found)
+    bad = [row for row in found if (row["solution"], row["stub"]) != ("right", "not tried")]
+    for row in bad:
+        print(
+            f"{row['chapter']} {row['exercise']}: solution {row['solution']} {row['why']}, stub {row['stub']}"
+        )
+    print(
+        f"{len(found) - len(bad)} of {len(found)} exercises: full marks for the solution, none for the stub"
+    )
+    return 1 if bad else 0
+
+
+def fresh(name: str) -> Path:
+    """An empty folder of this name under _build."""
+    folder = ROOT / "_build" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 if __name__ == "__main__":

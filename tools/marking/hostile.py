@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CHAPTER = "01_specimen"
-LIMITS = {"cell_s": 5, "notebook_s": 60, "output_mb": 2, "memory_mb": 600, "processes": 60}
+LIMITS = {"cell_s": 8, "notebook_s": 60, "output_mb": 2, "memory_mb": 600, "processes": 60}
 RIGHT = "def double(numbers):\n    return [2 * number for number in numbers]"
 
 CHECK = 'check.same("Exercise 2", double, by_adding, some_numbers, hints=["Twice each."])'
@@ -93,18 +93,19 @@ except OSError as error:
 """
 SPIES = """\
 import gc, glob, os, sys
+seen = []
+for place in [GRADES, SOURCE, *glob.glob("/proc/*/environ"), *glob.glob("/proc/*/cmdline")]:
+    try:
+        seen.append(open(place, errors="replace").read())
+    except OSError as error:
+        seen.append(f"{place}: {error.strerror}")
 def double(numbers):
-    seen, frame = [repr(In), repr(get_ipython().history_manager.input_hist_raw)], sys._getframe()
+    frame = sys._getframe()
+    seen[9:] = [repr(In[-3:])]
     while frame:
         seen.append(repr(frame.f_locals)[:2000])
         frame = frame.f_back
-    seen += [repr(each)[:500] for each in gc.get_objects() if isinstance(each, dict) and "expected" in each]
-    for place in [GRADES, SOURCE, *glob.glob("/proc/*/environ"), *glob.glob("/proc/*/cmdline")]:
-        try:
-            seen.append(open(place, errors="replace").read())
-        except OSError as error:
-            seen.append(f"{place}: {error.strerror}")
-    print("\\n".join(seen)[:100_000])
+    seen.extend(repr(each)[:500] for each in gc.get_objects() if isinstance(each, dict) and "expected" in each)
 """
 PATCHES = """\
 import builtins, json, math
@@ -196,7 +197,7 @@ def hostiles() -> list[Hostile]:
         Hostile("floods-raw", "prints 6 GB below Python", raw),
         Hostile("large", "shows one object of 100 MB", large),
         Hostile("network", "goes to this machine's ports and outside", NETWORK + RIGHT),
-        Hostile("spies", "looks for hidden tests, answers and the gradebook", SPIES),
+        Hostile("spies", "looks for hidden tests, answers and the gradebook", SPIES, tell),
         Hostile("patches", "makes every check and comparison say yes", PATCHES),
         Hostile("forges", "writes the marker's answers itself", FORGES),
         Hostile("copies", "gives the witness as its answer", "double = lambda numbers: by_adding(numbers)"),
@@ -220,6 +221,10 @@ def hostiles() -> list[Hostile]:
             write=lambda _, path: path.symlink_to("/etc/passwd"),
         ),
     ]
+
+
+def tell(notebook: NotebookNode) -> None:
+    notebook.cells.append(new_code_cell("print(*seen, sep='\\n')", id="tell"))
 
 
 def unlock(notebook: NotebookNode) -> None:

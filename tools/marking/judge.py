@@ -52,7 +52,7 @@ def is_open(answer: Json) -> bool:
 
 def _difference(said: Json, right: Json, call: str) -> str:
     if isinstance(said, dict) and "raised" in said:
-        return f"{call} raised {text(said['raised'])}: {text(said.get('said'))}".lstrip()
+        return f"{call} raised {said['raised']}: {said.get('said')}"[:600].lstrip()
     if not call:
         return f"{text(said)} is not it"
     return f"{call} gave {text(said)}, expected {text(right)}"

@@ -84,6 +84,8 @@ def acts_on(source: str) -> frozenset[str]:
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call):
+        if root(node.func) in SHOWS:
+            return
         yield from node.args
         yield from (word.value for word in node.keywords)
         if not isinstance(node.func, ast.Name):

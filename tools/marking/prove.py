@@ -1,4 +1,4 @@
-"""For every chapter: its solutions get full marks and its stubs none, and what each exercise's test is worth."""
+"""For every chapter: its solutions get full marks, its stubs none; and what each test is worth."""
 
 import secrets
 from collections.abc import Iterator

@@ -48,7 +48,6 @@ for name, most in limits.items():
     resource.setrlimit(kind, (most, most))
 if os.geteuid() == 0:
     os.setgroups([]), os.setresgid(user, user, user), os.setresuid(user, user, user)
-os.nice(5)
 os.execv(sys.argv[3], sys.argv[3:])
 """  # the first that runs inside: it gives up what rights are left
 
