@@ -25,9 +25,9 @@ def folder(tmp_path_factory):
 
 
 def opened(browser: Browser, path) -> tuple[str, list[str]]:
-    """The title of a page after a moment, and what it asked for besides itself."""
+    """The title of a page after a moment, and what it got besides itself."""
     page, asked = browser.new_page(), []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfinished", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
     page.wait_for_timeout(300)
     title = page.title()

@@ -105,7 +105,8 @@ def double(numbers):
     while frame:
         seen.append(repr(frame.f_locals)[:2000])
         frame = frame.f_back
-    seen.extend(repr(each)[:500] for each in gc.get_objects() if isinstance(each, dict) and "expected" in each)
+    held = [each for each in gc.get_objects() if isinstance(each, dict) and "expected" in each]
+    seen.extend(repr(each)[:500] for each in held)
 """
 PATCHES = """\
 import builtins, json, math
