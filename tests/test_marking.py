@@ -424,7 +424,7 @@ def test_harm_would_be_seen(marked, tmp_path, monkeypatch):
         "files were changed",
         "1 connections came out",
     ]
-    left = Path("/tmp/marks-left")
+    left = Path("/tmp", f"{course.room(folder)}left")
     left.mkdir()
     try:
         assert list(demonstrate.harms(folder, demonstrate.treasures(folder), [])) == [
@@ -453,7 +453,7 @@ def test_what_spies_saw_holds_neither_answers_nor_marks(marked):
         folder / "autograded" / "spies" / hostile.CHAPTER / f"{hostile.CHAPTER}.ipynb", 4
     )
     seen = notebook.cells[-1].outputs[0].text
-    assert "lambda: (double, by_adding, some_numbers)" in seen  # the hidden test itself: it holds no answers
+    assert "'cases': 30" in seen  # it did look into the hidden test, which holds no answers
     assert "/gradebook.db: No such file" in seen and ".ipynb: No such file" in seen
     assert "SQLite format" not in seen and BEGIN not in seen
 

@@ -27,6 +27,7 @@ from tools.marking.run import Run
 
 PICTURES = ("image/png", "image/jpeg")
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
+LINK = re.compile(r"\](?=\s*[(\[:])")  # one may lead to a script
 NO_WIDTH = "\u200b"
 
 
@@ -111,13 +112,13 @@ def used(cells: list, name: str) -> set[str]:
 
 
 class Tame(NbGraderPreprocessor):
-    """Leaves text and pictures of the outputs, and of what they wrote no tag that a browser would follow."""
+    """Leaves text and pictures of the outputs, and of what they wrote no tag and no link."""
 
     def preprocess_cell(self, cell, resources, cell_index):
         if cell.cell_type == "code":
             cell.outputs = [tamed for output in cell.outputs if (tamed := tame(output))]
         elif is_theirs(cell):
-            cell.source = TAG.sub(f"<{NO_WIDTH}", cell.source)
+            cell.source = LINK.sub(f"]{NO_WIDTH}", TAG.sub(f"<{NO_WIDTH}", cell.source))
         cell.pop("attachments", None)
         cell.metadata.pop("changed", None)
         return cell, resources

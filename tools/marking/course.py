@@ -8,6 +8,7 @@ nbgrader lives in an environment of its own, and each call of it is a process (t
 """
 
 import atexit
+import hashlib
 import json
 import os
 import subprocess
@@ -118,12 +119,18 @@ def quiet() -> dict[str, str]:
     }
 
 
+def room(folder: Path) -> str:
+    """How the names of folders begin in which submissions of this course run."""
+    return f"marks-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}-"
+
+
 def reference(folder: Path, chapter: str, seed: str, limits: dict | None = None) -> dict:
     """The right answers to the hidden inputs that follow from `seed`. Raises: Failed."""
     job = {
         "task": "reference",
         "source": str(folder / "source" / chapter / f"{chapter}.ipynb"),
         "seed": seed,
+        "room": room(folder),
         "python": sandbox.course_python(),
         "limits": limits or {},
     }
@@ -147,6 +154,7 @@ def mark(
         "released": str(folder / "release" / chapter / f"{chapter}.ipynb"),
         "seed": right["seed"],
         "reference": right,
+        "room": room(folder),
         "python": sandbox.course_python(),
         "limits": limits,
     }

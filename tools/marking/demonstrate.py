@@ -52,9 +52,9 @@ def harms(folder: Path, before: str, came: list) -> Iterator[str]:
         yield "files were changed"
     if came:
         yield f"{len(came)} connections came out"
-    if list(Path("/tmp").glob("marks-*")):
+    if list(Path("/tmp").glob(f"{course.room(folder)}*")):
         yield "files were left behind"
-    if any(b"ipykernel" in line and b"marks-" in line for line in command_lines()):
+    if any(course.room(folder).encode() in line for line in command_lines()):
         yield "a process was left behind"
     with sqlite3.connect(folder / "gradebook.db") as gradebook:
         if gradebook.execute("pragma integrity_check").fetchone() != ("ok",):

@@ -109,7 +109,7 @@ class Run(Execute):
         self.printed, self.routes, self.missed, self.late = 0, 0, False, set()
         self.errors = {}
         self.run_these = self.choose(nb)
-        folder = Path(tempfile.mkdtemp(prefix="marks-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=self.job["room"], dir="/tmp"))
         try:
             folder.chmod(0o711)  # names of sockets must be short
             shared = folder / "run"
