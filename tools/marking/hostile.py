@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 CHAPTER = "01_specimen"
-LIMITS = {"cell_s": 8, "notebook_s": 60, "output_mb": 2, "memory_mb": 600, "processes": 60}
+LIMITS = {"cell_s": 5, "notebook_s": 60, "output_mb": 2, "memory_mb": 600, "processes": 60}
 RIGHT = "def double(numbers):\n    return [2 * number for number in numbers]"
 
 CHECK = 'check.same("Exercise 2", double, by_adding, some_numbers, hints=["Twice each."])'
@@ -144,8 +144,8 @@ for _ in range(400):
 """
 EATS = """\
 eaten = []
-for _ in range(40):
-    eaten.append(bytearray(b"x" * 2**26))
+for _ in range(10):
+    eaten.append(b"x" * 2**28)
 """
 HUGE = """\
 import os

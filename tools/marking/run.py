@@ -146,7 +146,6 @@ class Run(Execute):
             watcher.join()
             if km.has_kernel and km.provisioner.process:
                 km.provisioner.process.kill()
-            km.cleanup_resources()
 
     def watch(self, km, ended) -> None:
         """End the kernel when it passes a limit."""
