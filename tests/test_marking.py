@@ -25,6 +25,7 @@ from tools.marking.rebuild import rebuild
 from tools.project import ROOT, notebooks
 from tools.student import student
 
+pytestmark = pytest.mark.timeout(1200)  # one fixture marks some thirty submissions
 every_chapter = pytest.mark.parametrize("name", [path.stem for path in notebooks()])
 
 

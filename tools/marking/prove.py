@@ -28,6 +28,7 @@ def prove(folder: Path, chapter: str) -> Iterator[dict]:
                 "stub": stub["state"],
                 "alike": answers["constant"],
                 "cells": right["cells"],
+                "cpu_s": given["solutions"]["cpu_s"],
                 "why": solved["said"] if solved["state"] != "right" else "",
                 "remarks": [*given["solutions"]["remarks"], *given["stubs"]["remarks"]],
             }

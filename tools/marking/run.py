@@ -107,7 +107,7 @@ class Run(Execute):
                 cell.outputs, cell.execution_count = [], None
         self.answers, self.states, self.why, self.cells_run = {}, {}, "", 0
         self.printed, self.routes, self.missed, self.late = 0, 0, False, set()
-        self.errors = {}
+        self.errors, self.cpu_s = {}, 0.0
         self.run_these = self.choose(nb)
         folder = Path(tempfile.mkdtemp(prefix=self.job["room"], dir="/tmp"))
         try:
@@ -174,11 +174,12 @@ class Run(Execute):
         size = sum(file.stat(follow_symlinks=False).st_size for file in files)
         return DISK if len(files) > 20 or size > self.limits["shared_mb"] * sandbox.MB else ""
 
-    def look_for_routes(self) -> None:
-        """Note how often those inside went for an address that is not there."""
+    def take_stock(self) -> None:
+        """Note how often those inside went for an address that is not there, and what they have used."""
         with contextlib.suppress(psutil.Error, OSError, AttributeError, IndexError):
-            outer = psutil.Process(self.km.provisioner.process.pid)
-            self.routes = max(self.routes, no_routes(outer.children()[0].pid))
+            inside = psutil.Process(self.km.provisioner.process.pid).children(recursive=True)
+            self.routes = max(self.routes, no_routes(inside[0].pid))
+            self.cpu_s = max(self.cpu_s, sum(sum(one.cpu_times()[:4]) for one in inside))
 
     def preprocess_cell(self, cell, resources, index):
         if index not in self.run_these:
@@ -192,7 +193,7 @@ class Run(Execute):
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
             self.cells_run += 1
-            self.look_for_routes()
+            self.take_stock()
             if self.timed_out:
                 self.late.add(grade_id)
             if is_test and self.late & {grade_id, f"{grade_id}-answer"}:  # the hidden one would be as late

@@ -79,6 +79,7 @@ def reference(job: dict) -> dict:
 
 def mark(job: dict) -> dict:
     """Mark one submission, and write its feedback."""
+    begun = time.process_time()  # what the process that waits for jobs has used is not this one's
     course = Path(job["course"])
     place = Path(job["student"]) / job["chapter"]
     notebook = nbformat.read(job["released"], as_version=4)
@@ -94,7 +95,8 @@ def mark(job: dict) -> dict:
     checked(nbgrader.generate_feedback(job["chapter"], job["student"]))
     for page in (course / "feedback" / place).glob("*.html"):
         chain.feedback_wall(page)
-    return job["result"] | {"cells": job["run"].cells_run, "routes": job["run"].routes}
+    used = round(time.process_time() - begun + job["run"].cpu_s, 1)
+    return job["result"] | {"cells": job["run"].cells_run, "cpu_s": used}
 
 
 def taken(path: Path) -> NotebookNode:
