@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import json
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,18 @@ from nbformat.v4 import new_code_cell
 
 from coursekit import check
 from tools import editions, marks
-from tools.marking import collect, course, demonstrate, hidden, hostile, inside, judge, report, sandbox
+from tools.marking import (
+    attacks,
+    collect,
+    course,
+    demonstrate,
+    hidden,
+    hostile,
+    inside,
+    judge,
+    report,
+    sandbox,
+)
 from tools.marking.exercises import BEGIN, assignment, exercises, split
 from tools.marking.needed import needed
 from tools.marking.rebuild import rebuild
@@ -162,6 +174,12 @@ def test_any_answer_has_a_form_and_nothing_is_called_to_read_it(value):
     assert isinstance(judge.text(read), str)
     opaque = isinstance(read, dict) and "other" in read
     assert judge.agree(read, inside.encode(value), 0) != opaque
+
+
+def test_half_a_pair_of_surrogates_stops_nobody():
+    assert judge.judge({"answers": ["\ud800"]}, {"expected": ["x"], "calls": ["f()"], "inputs": ""}, 0).said
+    row = report.Row("a", "c", "e", 0.0, 1.0, "wrong", "\ud800")
+    assert "\ud800" not in report.as_text([row]) + report.as_csv([row]) + report.as_html([row])
 
 
 @pytest.mark.parametrize(
@@ -367,7 +385,7 @@ REMARKS = {  # on the whole submission
 
 def honest(folder: Path) -> None:
     for name, answer in HONEST.items():
-        one = hostile.Hostile(name, "", answer or "")
+        one = attacks.Hostile(name, "", answer or "")
         path = hostile.hand_in(folder, one, 0)
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
@@ -410,7 +428,7 @@ def test_a_submission_gets_what_it_deserves(marked, name):
 
 
 def test_every_hostile_submission_is_expected_to_be_one():
-    assert EXPECTED.keys() == HONEST.keys() | {one.name for one in hostile.hostiles()}
+    assert EXPECTED.keys() == HONEST.keys() | {one.name for one in attacks.hostiles()}
 
 
 def test_no_hostile_submission_does_harm(marked):
@@ -440,6 +458,18 @@ def test_the_table_in_the_book_is_what_happens(marked):
     record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))
     assert record["hostile"] == rows
     assert demonstrate.as_markdown(rows) in demonstrate.PAGE.read_text(encoding="utf-8")
+
+
+def test_a_marking_that_takes_too_long_is_ended_with_its_kernel(course_of):
+    path = hostile.hand_in(course_of, attacks.Hostile("endless", "", "while True:\n    pass"), 0)
+    right = course.reference(course_of, hostile.CHAPTER, "seed")
+    try:
+        with pytest.raises(course.Failed, match="stopped at the time limit"):
+            course.mark(course_of, "endless", hostile.CHAPTER, path, right, {}, timeout_s=4)
+        left = [line for line in demonstrate.command_lines() if course.room(course_of).encode() in line]
+        assert left == list(Path("/tmp").glob(f"{course.room(course_of)}*")) == []
+    finally:
+        shutil.rmtree(path.parent.parent)
 
 
 def test_a_wrong_answer_is_told_which_input_failed(marked):

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tools import marks
-from tools.marking import course, hostile, sandbox
+from tools.marking import attacks, course, hostile, sandbox
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
     course.ready()
     folder = tmp_path_factory.mktemp("pages")
     course.make(folder, {hostile.CHAPTER: hostile.specimen()})
-    (one,) = [each for each in hostile.hostiles() if each.name == "scripts"]
+    (one,) = [each for each in attacks.hostiles() if each.name == "scripts"]
     hostile.hand_in(folder, one, 0)
     marks.mark_all(folder, limits=hostile.LIMITS)
     return folder

@@ -100,7 +100,7 @@ def stored(folder: Path, each: Submission) -> dict:
 def keep(folder: Path, each: Submission, result: dict) -> None:
     path = place(folder, each)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+    path.write_text(json.dumps(result, indent=1), encoding="utf-8")
 
 
 def said(table: Iterable[report.Row]) -> str:

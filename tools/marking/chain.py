@@ -59,10 +59,10 @@ class Judge(NbGraderPreprocessor):
         for cell in nb.cells:
             if cell.metadata.get("nbgrader", {}).get("grade"):
                 result["exercises"].append(self.one(cell, run, theirs))
-        if run.routes > self.job["reference"]["routes"]:
+        if run.guard.routes > self.job["reference"]["routes"]:
             result["remarks"].append("tried the network")
-        if run.why:
-            result["remarks"].append(run.why)
+        if run.guard.why:
+            result["remarks"].append(run.guard.why)
         return nb, resources
 
     def one(self, cell, run, theirs) -> dict:
@@ -71,7 +71,8 @@ class Judge(NbGraderPreprocessor):
         if cell.cell_type != "code":
             return found | {"state": "to be read"}
         reference = self.job["reference"]["answers"][name]
-        verdict = self.verdict(name, cell, run, reference)
+        state, said = self.verdict(name, cell, run, reference)
+        verdict = judge.Verdict(state, written(said))
         right = verdict.state == judge.RIGHT
         if right and verdict.said:
             cell.outputs = [new_output("stream", name="stdout", text=f"{verdict.state}: {verdict.said}\n")]
@@ -128,19 +129,24 @@ def tame(output):
     """The output in text and pictures, or None."""
     kind = output.output_type
     if kind == "stream":
-        return new_output(
-            "stream", name="stdout" if output.name == "stdout" else "stderr", text=str(output.text)
-        )
+        name = "stdout" if output.name == "stdout" else "stderr"
+        return new_output("stream", name=name, text=written(output.text))
     if kind == "error":
-        lines = [str(line) for line in output.get("traceback", [])]
-        return new_output("error", ename=str(output.ename), evalue=str(output.evalue), traceback=lines)
+        lines = [written(line) for line in output.get("traceback", [])]
+        ename, evalue = written(output.ename), written(output.evalue)
+        return new_output("error", ename=ename, evalue=evalue, traceback=lines)
     data = {}
     if isinstance(text := output.get("data", {}).get("text/plain"), str):
-        data["text/plain"] = text
+        data["text/plain"] = written(text)
     for mime in PICTURES:
         if is_base64(picture := output.get("data", {}).get(mime)):
             data[mime] = "".join(picture.split())
     return new_output("display_data", data=data) if data else None
+
+
+def written(text) -> str:
+    """A text as a file can hold it: half a pair of surrogates is no character."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def is_base64(text) -> bool:

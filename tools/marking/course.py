@@ -11,6 +11,7 @@ import atexit
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -141,10 +142,15 @@ def reference(folder: Path, chapter: str, seed: str, limits: dict | None = None)
 
 
 def mark(
-    folder: Path, student: str, chapter: str, path: Path, right: dict, limits: dict | None = None
+    folder: Path,
+    student: str,
+    chapter: str,
+    path: Path,
+    right: dict,
+    limits: dict | None = None,
+    timeout_s: float = 1800,
 ) -> dict:
     """Mark one submission, the file `path`.   right: the reference. Raises: Failed."""
-    limits = limits or {}
     job = {
         "task": "mark",
         "course": str(folder),
@@ -156,6 +162,10 @@ def mark(
         "reference": right,
         "room": room(folder),
         "python": sandbox.course_python(),
-        "limits": limits,
+        "limits": limits or {},
     }
-    return ask(job, timeout_s=2 * limits.get("notebook_s", 600) + 120)
+    try:
+        return ask(job, timeout_s)
+    finally:
+        for left in Path("/tmp").glob(f"{room(folder)}*"):  # by a marking that was ended
+            shutil.rmtree(left, ignore_errors=True)

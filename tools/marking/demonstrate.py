@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.marking import course, hostile
+from tools.marking import attacks, course, hostile
 from tools.marking.collect import Submission
 from tools.project import ROOT
 
@@ -29,14 +29,14 @@ def run(folder: Path, mark_all) -> tuple[list[dict], list]:
     found = {}
     before = treasures(folder)
     with hostile.listener() as (port, came):
-        for one in hostile.hostiles():
+        for one in attacks.hostiles():
             hostile.hand_in(folder, one, port)
 
         def after(each: Submission, result: dict) -> None:
             found[each.student] = result, list(harms(folder, before, came))
 
         table = mark_all(folder, limits=hostile.LIMITS, after=after)
-    return [row(one, *found[one.name]) for one in hostile.hostiles()], table
+    return [row(one, *found[one.name]) for one in attacks.hostiles()], table
 
 
 def treasures(folder: Path) -> str:
@@ -69,7 +69,7 @@ def command_lines() -> Iterator[bytes]:
             continue
 
 
-def row(one: hostile.Hostile, result: dict, harm: list[str]) -> dict:
+def row(one: attacks.Hostile, result: dict, harm: list[str]) -> dict:
     """What one tried, what came of it, and how it was marked; the same in every run."""
     first, second, _ = result["exercises"]
     happened = [second["state"], *result["remarks"], *second.get("remarks", [])]

@@ -57,8 +57,8 @@ def reference(job: dict) -> dict:
     kind = type("Reference", (Run,), {"job": job, "reference": True, "whole": job["whole"]})
     run = kind()
     run.preprocess(notebook, {})
-    if run.why:
-        raise Failed(f"the reference of {Path(job['source']).stem} did not run: {run.why}")
+    if run.guard.why:
+        raise Failed(f"the reference of {Path(job['source']).stem} did not run: {run.guard.why}")
     answers = {}
     for cell in notebook.cells:
         known = cell.metadata.get("nbgrader", {})
@@ -74,7 +74,7 @@ def reference(job: dict) -> dict:
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if name.endswith("-answer"):
             answers[name.removesuffix("-answer")]["solution_uses"] = sorted(editions.names([cell])[1])
-    return {"answers": answers, "routes": run.routes, "cells": run.cells_run}
+    return {"answers": answers, "routes": run.guard.routes, "cells": run.cells_run}
 
 
 def mark(job: dict) -> dict:
@@ -95,7 +95,7 @@ def mark(job: dict) -> dict:
     checked(nbgrader.generate_feedback(job["chapter"], job["student"]))
     for page in (course / "feedback" / place).glob("*.html"):
         chain.feedback_wall(page)
-    used = round(time.process_time() - begun + job["run"].cpu_s, 1)
+    used = round(time.process_time() - begun + job["run"].guard.cpu_s, 1)
     return job["result"] | {"cells": job["run"].cells_run, "cpu_s": used}
 
 
@@ -172,7 +172,7 @@ def do(job: dict) -> int:
     except BaseException as error:
         answer = {"failed": f"the marker itself stopped: {type(error).__name__}: {error}"[:500]}
     try:
-        Path(job["answer"]).write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
+        Path(job["answer"]).write_text(json.dumps(answer), encoding="utf-8")
         code = 0
     finally:
         return code  # noqa: B012  a child that went on would read jobs as well
