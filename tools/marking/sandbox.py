@@ -27,7 +27,7 @@ COURSE = ("coursekit", "deploy")  # of the course, what its notebooks read
 FILES = {
     "passwd": f"nobody:x:{NOBODY}:{NOBODY}::/home/nobody:/bin/sh\n",
     "group": f"nogroup:x:{NOBODY}:\n",
-    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "hosts": "127.0.0.1 localhost marking\n::1 localhost\n",
     "resolv.conf": "nameserver 192.0.2.1\n",  # nobody's: whoever looks a name up is counted as going out
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
