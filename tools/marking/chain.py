@@ -45,6 +45,7 @@ class KeptRun(Run):
 
     def preprocess(self, nb, resources):
         self.job["run"] = self
+        self.whole = self.job["reference"]["whole"]
         return super().preprocess(nb, resources)
 
 

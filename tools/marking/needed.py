@@ -27,7 +27,7 @@ def needed(cells: Sequence[NotebookNode], wanted: set[int]) -> set[int]:
     acts = [acts_on(source) & values for source in sources]
     own = frozenset().union(*gives)
     last = max(wanted, default=0)
-    found = set(wanted) | {here for here, source in enumerate(sources) if acts_on_all(source, own)}
+    found = set(wanted) | {here for here in range(last) if acts_on_all(sources[here], own)}
     todo = list(found)
     while todo:
         here = todo.pop()

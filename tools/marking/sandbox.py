@@ -127,6 +127,8 @@ def command(
     words += ["--perms", "1777", "--dir", f"{HOME}/.matplotlib"]
     for path in fonts:  # found once for all notebooks; it takes ten seconds
         words += ["--ro-bind", str(path), f"{HOME}/.matplotlib/{path.name}"]
+    loopback = Path("/sys/class/net/lo")  # by its name chapter 11 tells Linux from macOS
+    words += [*_parents(loopback), "--dir", str(loopback)]
     words += ["--dir", here, *_parents(shared), "--bind", str(shared), str(shared)]
     for name, value in settings(python).items():
         words += ["--setenv", name, value]

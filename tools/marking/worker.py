@@ -74,7 +74,7 @@ def reference(job: dict) -> dict:
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if name.endswith("-answer"):
             answers[name.removesuffix("-answer")]["solution_uses"] = sorted(editions.names([cell])[1])
-    return {"answers": answers, "routes": run.guard.routes, "cells": run.cells_run}
+    return {"answers": answers, "routes": run.guard.routes, "cells": run.cells_run, "whole": run.whole}
 
 
 def mark(job: dict) -> dict:
