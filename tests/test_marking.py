@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import shutil
+import sqlite3
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -527,6 +528,20 @@ def test_marking_twice_changes_nothing_and_a_resubmission_is_marked_anew(marked)
     ]
 
 
+def test_points_that_a_reader_gives_stand_in_the_next_report(marked):
+    folder, table, _ = marked
+    (waiting,) = [row for row in table if row.points is None]
+    change = "update grade set manual_score = ?, needs_manual_grade = ? where auto_score is null"
+    with sqlite3.connect(folder / "gradebook.db") as gradebook:
+        assert gradebook.execute(change, (0.5, 0)).rowcount == 1
+    try:
+        read = of(marks.mark_all(folder, limits=hostile.LIMITS), waiting.student)[2]
+    finally:
+        with sqlite3.connect(folder / "gradebook.db") as gradebook:
+            gradebook.execute(change, (None, 1))
+    assert (read.points, read.state) == (0.5, "read")
+
+
 def test_the_marks_stand_in_one_line_an_exercise(marked):
     folder, table, _ = marked
     lines = list(csv.DictReader((folder / "marks.csv").open()))
@@ -539,6 +554,22 @@ def test_the_marks_stand_in_one_line_an_exercise(marked):
 # ---- chapters
 
 
+def test_every_solution_got_its_point_and_every_stub_none_when_all_chapters_were_marked_last():
+    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))["chapters"]
+    assert {(row["solution"], row["stub"]) for row in record} == {("right", "not tried")}
+    named = [(row["chapter"], row["exercise"]) for row in record]
+    there = [(path.stem, each.id) for path in notebooks() for each in exercises(copy(path.stem)).values()]
+    assert named == there and len(there) == 68
+    assert demonstrate.times(record) in demonstrate.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_names_the_exercises_whose_right_answers_are_alike():
+    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))["chapters"]
+    alike = [f"{row['chapter'][:2]} ({row['exercise'].replace('-', ' ')})" for row in record if row["alike"]]
+    page = " ".join(demonstrate.PAGE.read_text(encoding="utf-8").split())
+    assert f"In chapters {', '.join(alike[:-1])} and {alike[-1]} every right answer" in page
+
+
 @pytest.mark.parametrize("name", ["13_multi_agent_systems"])
 def test_the_solutions_of_a_chapter_get_full_marks_and_its_stubs_none(room, tmp_path, name):
     from tools.marking.prove import prove
@@ -546,6 +577,8 @@ def test_the_solutions_of_a_chapter_get_full_marks_and_its_stubs_none(room, tmp_
     course.make(tmp_path, {name: copy(name)})
     found = list(prove(tmp_path, name))
     assert [(row["solution"], row["stub"]) for row in found] == [("right", "not tried")] * 3
+    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))["chapters"]
+    assert {row["cells"] for row in record if row["chapter"] == name} == {found[0]["cells"]}
     released, edition = course.read(tmp_path / "release" / name / f"{name}.ipynb"), student(copy(name), name)
     code = [each for cell in released.cells if cell.cell_type == "code" for each in statements(cell.source)]
     assert code == [

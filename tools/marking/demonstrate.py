@@ -1,6 +1,6 @@
 """`make marks ARGS=--hostile`: mark one submission of each hostile kind, and look for harm after each.
 
-What is found is kept in book/marking.json, from which the table of book/marking.md is written.
+What is found is kept in book/marking.json, from which the tables of book/marking.md are written.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from tools.marking import attacks, course, hostile
 from tools.marking.collect import Submission
+from tools.marking.exercises import assignment
 from tools.project import ROOT
 
 RECORD = ROOT / "book" / "marking.json"
 PAGE = ROOT / "book" / "marking.md"
-FRAME = re.compile(r"(?<=% hostile: begin\n\n).*?(?=\n% hostile: end)", re.DOTALL)
 
 
 def run(folder: Path, mark_all) -> tuple[list[dict], list]:
@@ -88,6 +88,28 @@ def as_markdown(rows: list[dict]) -> str:
     return "\n".join([*heads, *lines]) + "\n"
 
 
+def times(rows: list[dict]) -> str:
+    """What marking costs in the quickest chapter, in the first and in the slowest."""
+    chapters = {row["chapter"]: row for row in rows}
+    ranked = sorted(chapters.values(), key=lambda row: row["cpu_s"])
+    heads = ["| chapter | cells that are run | seconds of one core |", "|---|---|---|"]
+    lines = [
+        f"| {row['chapter'][:2]}, {what} | {row['cells']} of {cells(row['chapter'])} | {row['cpu_s']:.0f} |"
+        for what, row in (
+            ("the quickest", ranked[0]),
+            ("the first", chapters[min(chapters)]),
+            ("the slowest", ranked[-1]),
+        )
+    ]
+    return "\n".join([*heads, *lines]) + "\n"
+
+
+def cells(chapter: str) -> int:
+    """Cells of code in an assignment."""
+    made = assignment(course.read(ROOT / "notebooks" / f"{chapter}.ipynb"), chapter)
+    return sum(cell.cell_type == "code" for cell in made.cells)
+
+
 def as_text(rows: list[dict]) -> str:
     wide = max(len(row["tries"]) for row in rows)
     most = max(len(row["happened"]) for row in rows)
@@ -97,11 +119,14 @@ def as_text(rows: list[dict]) -> str:
     )
 
 
+WRITTEN = {"hostile": as_markdown, "chapters": times}
+
+
 def keep(what: str, rows: list[dict]) -> None:
-    """Store rows under a name, and write the page's table anew."""
+    """Store rows under a name, and write the page's table of them anew."""
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     record[what] = rows
     RECORD.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    if what == "hostile" and PAGE.exists():
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(FRAME.sub(lambda _: as_markdown(rows), page), encoding="utf-8")
+    frame = re.compile(rf"(?<=% {what}: begin\n\n).*?(?=\n% {what}: end)", re.DOTALL)
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(frame.sub(lambda _: WRITTEN[what](rows), page), encoding="utf-8")
