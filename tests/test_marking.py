@@ -531,14 +531,16 @@ def test_marking_twice_changes_nothing_and_a_resubmission_is_marked_anew(marked)
 def test_points_that_a_reader_gives_stand_in_the_next_report(marked):
     folder, table, _ = marked
     (waiting,) = [row for row in table if row.points is None]
-    change = "update grade set manual_score = ?, needs_manual_grade = ? where auto_score is null"
+    change = "update grade set manual_score = ?, needs_manual_grade = ? where "
     with sqlite3.connect(folder / "gradebook.db") as gradebook:
-        assert gradebook.execute(change, (0.5, 0)).rowcount == 1
+        assert (
+            gradebook.execute(f"{change} needs_manual_grade and auto_score is null", (0.5, 0)).rowcount == 1
+        )
     try:
         read = of(marks.mark_all(folder, limits=hostile.LIMITS), waiting.student)[2]
     finally:
         with sqlite3.connect(folder / "gradebook.db") as gradebook:
-            gradebook.execute(change, (None, 1))
+            gradebook.execute(f"{change} manual_score = 0.5", (None, 1))
     assert (read.points, read.state) == (0.5, "read")
 
 
