@@ -531,17 +531,19 @@ def test_marking_twice_changes_nothing_and_a_resubmission_is_marked_anew(marked)
 def test_points_that_a_reader_gives_stand_in_the_next_report(marked):
     folder, table, _ = marked
     (waiting,) = [row for row in table if row.points is None]
-    change = "update grade set manual_score = ?, needs_manual_grade = ? where "
-    with sqlite3.connect(folder / "gradebook.db") as gradebook:
-        assert (
-            gradebook.execute(f"{change} needs_manual_grade and auto_score is null", (0.5, 0)).rowcount == 1
-        )
-    try:
-        read = of(marks.mark_all(folder, limits=hostile.LIMITS), waiting.student)[2]
-    finally:
+    change = (
+        "update grade set manual_score = ?, needs_manual_grade = ? where auto_score is null and notebook_id in "
+        "(select one.id from submitted_notebook one join submitted_assignment whole "
+        "on one.assignment_id = whole.id where whole.student_id = ?)"
+    )
+
+    def give(points: float | None) -> list[report.Row]:
         with sqlite3.connect(folder / "gradebook.db") as gradebook:
-            gradebook.execute(f"{change} manual_score = 0.5", (None, 1))
-    assert (read.points, read.state) == (0.5, "read")
+            assert gradebook.execute(change, (points, points is None, waiting.student)).rowcount == 1
+        return of(marks.mark_all(folder, limits=hostile.LIMITS), waiting.student)
+
+    assert [(row.points, row.state) for row in give(0.5)][2] == (0.5, "read")
+    assert [(row.points, row.state) for row in give(None)][2] == (None, "to be read")
 
 
 def test_the_marks_stand_in_one_line_an_exercise(marked):
