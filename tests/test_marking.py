@@ -532,8 +532,8 @@ def test_points_that_a_reader_gives_stand_in_the_next_report(marked):
     folder, table, _ = marked
     (waiting,) = [row for row in table if row.points is None]
     change = (
-        "update grade set manual_score = ?, needs_manual_grade = ? where auto_score is null and notebook_id in "
-        "(select one.id from submitted_notebook one join submitted_assignment whole "
+        "update grade set manual_score = ?, needs_manual_grade = ? where auto_score is null "
+        "and notebook_id in (select one.id from submitted_notebook one join submitted_assignment whole "
         "on one.assignment_id = whole.id where whole.student_id = ?)"
     )
 
