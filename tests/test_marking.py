@@ -456,8 +456,7 @@ def test_harm_would_be_seen(marked, tmp_path, monkeypatch):
 
 def test_the_table_in_the_book_is_what_happens(marked):
     _, _, rows = marked
-    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))
-    assert record["hostile"] == rows
+    assert demonstrate.stored("hostile") == rows
     assert demonstrate.as_markdown(rows) in demonstrate.PAGE.read_text(encoding="utf-8")
 
 
@@ -559,7 +558,7 @@ def test_the_marks_stand_in_one_line_an_exercise(marked):
 
 
 def test_every_solution_got_its_point_and_every_stub_none_when_all_chapters_were_marked_last():
-    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))["chapters"]
+    record = demonstrate.stored("chapters")
     assert {(row["solution"], row["stub"]) for row in record} == {("right", "not tried")}
     named = [(row["chapter"], row["exercise"]) for row in record]
     there = [(path.stem, each.id) for path in notebooks() for each in exercises(copy(path.stem)).values()]
@@ -568,7 +567,7 @@ def test_every_solution_got_its_point_and_every_stub_none_when_all_chapters_were
 
 
 def test_the_page_names_the_exercises_whose_right_answers_are_alike():
-    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))["chapters"]
+    record = demonstrate.stored("chapters")
     alike = [f"{row['chapter'][:2]} ({row['exercise'].replace('-', ' ')})" for row in record if row["alike"]]
     page = " ".join(demonstrate.PAGE.read_text(encoding="utf-8").split())
     assert f"In chapters {', '.join(alike[:-1])} and {alike[-1]} every right answer" in page
@@ -581,7 +580,7 @@ def test_the_solutions_of_a_chapter_get_full_marks_and_its_stubs_none(room, tmp_
     course.make(tmp_path, {name: copy(name)})
     found = list(prove(tmp_path, name))
     assert [(row["solution"], row["stub"]) for row in found] == [("right", "not tried")] * 3
-    record = json.loads(demonstrate.RECORD.read_text(encoding="utf-8"))["chapters"]
+    record = demonstrate.stored("chapters")
     assert {row["cells"] for row in record if row["chapter"] == name} == {found[0]["cells"]}
     released, edition = course.read(tmp_path / "release" / name / f"{name}.ipynb"), student(copy(name), name)
     code = [each for cell in released.cells if cell.cell_type == "code" for each in statements(cell.source)]

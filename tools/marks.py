@@ -4,7 +4,7 @@
     make marks ARGS=--anew                mark also what is marked already
     make marks ARGS="--cell-s 120"        let a cell take two minutes, and a notebook ten times as long
     make marks ARGS=--hostile             show what hostile submissions do, and that it does no harm
-    make marks ARGS=--prove               mark the solutions and the stubs of all chapters
+    make marks ARGS="--prove 01"          mark the solutions and the stubs of a chapter, or of all
 
 What is marked stays marked until another file comes in, or another assignment. Then _build/marking holds the
 table (report.txt, report.html), marks.csv, and a page of `feedback` for each student.
@@ -118,10 +118,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--collect", type=Path, metavar="FOLDER", help="take over what an LMS exported")
     parser.add_argument("--anew", action="store_true", help="mark also what is marked already")
     parser.add_argument("--hostile", action="store_true", help="show that hostile submissions do no harm")
-    parser.add_argument("--prove", action="store_true", help="solutions get full marks, stubs none")
+    parser.add_argument("--prove", nargs="*", metavar="01", help="solutions get full marks, stubs none")
     parser.add_argument("--cell-s", type=int, default=60, metavar="N", help="seconds a cell may take (60)")
     given = parser.parse_args(arguments)
-    task = show_hostile if given.hostile else prove_all if given.prove else work
+    task = show_hostile if given.hostile else prove_all if given.prove is not None else work
     try:
         sandbox.ensure()
         course.ready()
@@ -162,18 +162,22 @@ def show_hostile(_: argparse.Namespace) -> int:
     return 1 if harmful else 0
 
 
-def prove_all(_: argparse.Namespace) -> int:
+def prove_all(given: argparse.Namespace) -> int:
     folder = fresh("marking-proof")
-    course.make(folder, {path.stem: course.read(path) for path in notebooks()})
+    try:
+        paths = notebooks(given.prove)
+    except ValueError as error:
+        sys.exit(f"make marks: {error}")
+    course.make(folder, {path.stem: course.read(path) for path in paths})
     found = []
-    for chapter in tqdm(course.chapters(folder), desc="chapters", leave=False, disable=None):
-        found += prove.prove(folder, chapter)
-    demonstrate.keep("chapters", found)
+    for path in tqdm(paths, desc="chapters", leave=False, disable=None):
+        rows = list(prove.prove(folder, path.stem))
+        kept = [row for row in demonstrate.stored("chapters") if row["chapter"] != path.stem]
+        demonstrate.keep("chapters", sorted(kept + rows, key=lambda row: (row["chapter"], row["exercise"])))
+        found += rows
     bad = [row for row in found if (row["solution"], row["stub"]) != ("right", "not tried")]
     for row in bad:
-        print(
-            f"{row['chapter']} {row['exercise']}: solution {row['solution']} {row['why']}, stub {row['stub']}"
-        )
+        print(f"{row['chapter']} {row['exercise']}: solution {row['solution']}, stub {row['stub']}")
     print(
         f"{len(found) - len(bad)} of {len(found)} exercises: full marks for the solution, none for the stub"
     )
