@@ -180,7 +180,7 @@ def do(job: dict) -> int:
 
 
 def wait(child: int, most_s: float, asker: int) -> None:
-    """Until the process ends. One that takes too long is ended, or that nobody waits for; its kernel ends too."""
+    """Until the process ends; one that takes too long, or that nobody waits for, is ended with its kernel."""
     end = time.monotonic() + most_s
     while os.waitpid(child, os.WNOHANG)[0] == 0:
         if time.monotonic() > end or os.getppid() != asker:
