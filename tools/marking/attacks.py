@@ -138,7 +138,7 @@ def double(numbers):
 
 def hostiles() -> list[Hostile]:
     forever = ALWAYS + "    while True:\n        pass"
-    flood = ALWAYS + "    for _ in range(2_000_000):\n        print('flood ' * 1000)"
+    flood = ALWAYS + "    for _ in range(2_000_000):\n        print('flood ' * 1000, flush=True)"
     large = (
         "from IPython.display import display\n"
         + ALWAYS
