@@ -46,6 +46,11 @@ bank:            ## Export the questions for a learning management system
 
 model:           ## Serve one model to a whole class            ARGS="--students class.csv"
 	@$(COURSE) model $(ARGS)
+assignments:     ## Make assignments for nbgrader, to hand out and mark     NB=01
+	@$(COURSE) assignments $(NB) $(ARGS)
+
+marks:           ## Mark what came in, each submission in a sandbox         ARGS="--collect FOLDER"
+	@$(COURSE) marks $(ARGS)
 
 measure:         ## Weigh and time every page of the book
 	@$(COURSE) measure $(ARGS)
@@ -69,4 +74,4 @@ corpus:          ## Freeze the course's prose for its search anew
 lock:            ## Choose exact versions anew
 	@$(COURSE) lock $(ARGS)
 
-.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock model hub load
+.PHONY: help learn test run book serve student instructor slides lessons bank pdf measure bench frameworks lint corpus lock model hub load assignments marks

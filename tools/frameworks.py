@@ -15,33 +15,22 @@ from coursekit import frameworks
 from coursekit.chapters import chapter
 from coursekit.display import table
 from coursekit.frameworks import DATA, FRAMEWORKS, HOME, RECORD
-from tools.lock import COMPILE
+from tools import environment
 from tools.project import ROOT, notebook_environment
 
 LAPS = 3
-UV = [sys.executable, "-m", "uv"]
 HEADER = "# Chosen by `make frameworks ARGS=--lock` from what coursekit/frameworks.py names.\n"
 AS_MEASURED = ("case", "answer", "error", "tool_calls", "calls", "tokens", "messages")
 
 
 def lock(name: str) -> None:
     """Choose exact versions of all that a framework needs."""
-    needs = "\n".join(FRAMEWORKS[name].needs)
-    done = subprocess.run([*COMPILE, "-"], input=needs, capture_output=True, text=True, check=True)
-    (DATA / f"{name}.txt").write_text(HEADER + done.stdout)
+    environment.lock(FRAMEWORKS[name].needs, DATA / f"{name}.txt", HEADER)
 
 
 def build(name: str) -> None:
     """Bring a framework's environment to its pins; a second time this takes no time."""
-    pins, stamp = (DATA / f"{name}.txt").read_text(), HOME / name / "pins.txt"
-    if stamp.exists() and stamp.read_text() == pins:
-        return
-    print(f"Building the environment of {FRAMEWORKS[name].title} ...", flush=True)
-    home = str(HOME / name)
-    subprocess.run([*UV, "venv", "--quiet", "--clear", "--python", sys.executable, home], check=True)
-    install = [*UV, "pip", "install", "--quiet", "--compile-bytecode", "--no-deps"]
-    subprocess.run([*install, "--python", home, "--requirement", str(DATA / f"{name}.txt")], check=True)
-    stamp.write_text(pins)
+    environment.build(HOME / name, DATA / f"{name}.txt", FRAMEWORKS[name].title)
 
 
 def facts(name: str) -> dict:

@@ -7,6 +7,7 @@ import sys
 import time
 
 from tools import chromium
+from tools.marking import course, sandbox
 from tools.project import ROOT, notebook_environment
 
 PYTHON = sys.executable
@@ -37,6 +38,7 @@ BROWSER = [
         "slides",
         "live",
         "lite",
+        "marking_page",
     )
 ]
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run
@@ -105,6 +107,15 @@ def have_browser() -> None:
         print(f"No browser, so no page will be opened: {chromium.ADVICE}", flush=True)
 
 
+def have_marking() -> None:
+    """nbgrader in its environment, and a sandbox. Tests themselves say what happens where there is none."""
+    course.ready()
+    try:
+        sandbox.ensure()
+    except sandbox.NoRoom as why:
+        print(f"No submission will be marked: {why}", flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
     parser.add_argument("step", nargs="*", help="all but twice when left out", metavar="|".join(STEPS))
@@ -113,6 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no step {strange[0]!r}; there are {', '.join(STEPS)}")
     if {"unit", "measure", "pages", "lab"} & set(steps):
         have_browser()
+    if "unit" in steps:
+        have_marking()
     results = {step: prove(step) for step in steps}
     print(f"\n── all {'─' * 73}")
     for step, (passed, seconds, said) in results.items():
