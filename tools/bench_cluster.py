@@ -113,34 +113,31 @@ def timed(function: Callable, points: list[Point], seed: int | None, workers: st
     }
 
 
-def interrupted(after_s: float, cluster: LocalCluster, *work) -> dict:
-    """A run during which one of two worker processes is killed by its number."""
-    cluster.scale(2)  # also the one that was killed before comes back
-    cluster.wait_for_workers(2)
-    victim = next(iter(cluster.workers.values()))
-    killer = threading.Timer(after_s, os.kill, (victim.pid, signal.SIGKILL))
-    killer.start()
-    try:
-        return timed(*work, workers=cluster.scheduler_address)
-    finally:
-        killer.cancel()
+def local_cluster(count: int) -> LocalCluster:
+    return LocalCluster(
+        n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    )
+
+
+def interrupted(after_s: float, *work) -> dict:
+    """A run during which one of two worker processes is killed by its number, on a cluster of its own."""
+    with local_cluster(2) as cluster:
+        cluster.wait_for_workers(2, timeout=60)
+        timed(nothing, grid(place=range(2)), None, cluster.scheduler_address)  # they have imported the course
+        victim = next(iter(cluster.workers.values()))
+        killer = threading.Timer(after_s, os.kill, (victim.pid, signal.SIGKILL))
+        killer.start()
+        try:
+            return timed(*work, workers=cluster.scheduler_address)
+        finally:
+            killer.cancel()
 
 
 def measure() -> dict:
     """All of it. Takes some minutes."""
     work, load = experiments(), os.getloadavg()[0]
     with ExitStack() as running:
-        clusters = {
-            count: running.enter_context(
-                LocalCluster(
-                    n_workers=count,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                )
-            )
-            for count in WORKERS
-        }
+        clusters = {count: running.enter_context(local_cluster(count)) for count in WORKERS}
         crews: dict[str, str | int] = {"this process": 1, "2 processes": 2}
         crews |= {
             f"Dask, {count} worker{'s' * (count > 1)}": each.scheduler_address
@@ -157,9 +154,7 @@ def measure() -> dict:
         }
         two = "Dask, 2 workers"
         half = {name: min(run["s"] for run in runs[name, two]) / 2 for name in work}
-        killed = {
-            name: [interrupted(half[name], clusters[2], *work[name]) for _ in range(RUNS)] for name in work
-        }
+        killed = {name: [interrupted(half[name], *work[name]) for _ in range(RUNS)] for name in work}
     return {
         "machine": {
             "cores": os.cpu_count(),
