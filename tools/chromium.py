@@ -2,9 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from tools import debian
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -30,15 +30,5 @@ def find() -> str | None:
 
 def install() -> str | None:
     """Install Debian's Chromium if this user may. Returns its path, or None if it is still missing."""
-    right = [] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["sudo", "-n"]
-    if not shutil.which("apt-get") or (right and not shutil.which("sudo")):
-        return None
-    if right and subprocess.run([*right, "true"], capture_output=True).returncode:
-        return None
-    print("Chromium is missing: installing Debian's package, about 300 MB …", flush=True)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    for command in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", "chromium"]):
-        done = subprocess.run([*right, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command], **quiet)
-    if done.returncode:
-        print(done.stderr.strip()[-300:], file=sys.stderr)
+    debian.install("chromium", "Chromium is missing: installing Debian's package, about 300 MB …")
     return find()

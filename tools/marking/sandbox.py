@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import debian
 from tools.project import ROOT
 
 ADVICE = (
@@ -62,16 +63,8 @@ def find() -> str | None:
 
 def install() -> str | None:
     """Install Debian's bubblewrap if this user may. Returns its path, or None if it is still missing."""
-    right = [] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["sudo", "-n"]
-    if sys.platform != "linux" or not shutil.which("apt-get") or (right and not shutil.which("sudo")):
-        return None
-    if right and subprocess.run([*right, "true"], capture_output=True).returncode:
-        return None
-    print("bubblewrap is missing: installing Debian's package …", flush=True)
-    for command in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", "bubblewrap"]):
-        subprocess.run(
-            [*right, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command], capture_output=True
-        )
+    if sys.platform == "linux":
+        debian.install("bubblewrap", "bubblewrap is missing: installing Debian's package …")
     return find()
 
 
