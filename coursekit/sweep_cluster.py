@@ -23,11 +23,23 @@ from coursekit.errors import CourseError
 PATIENCE_S = 5  # for a Dask scheduler to answer, on a busy machine or a far one
 
 
+class _Client(Client):
+    """One that closes itself when it cannot begin, not when its garbage is collected: that may be never, or
+    while another client holds the lock that closing needs."""
+
+    def start(self, **options) -> None:
+        try:
+            super().start(**options)
+        except BaseException:
+            self.close()
+            raise
+
+
 @contextmanager
 def connected(address: str) -> Iterator:
     """A client of the scheduler at `address`, which must have a worker. Raises: CourseError."""
     try:
-        client = Client(address, timeout=PATIENCE_S, set_as_default=False)
+        client = _Client(address, timeout=PATIENCE_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # nobody there, no such address, no certificate
         raise CourseError(
             f"no Dask scheduler answers at {address}; start one with `dask scheduler`, or compute here with "

@@ -1,5 +1,6 @@
 """Sweeps on Dask: one variable sends them there, and workers may die on the way."""
 
+import gc
 import json
 import os
 import re
@@ -154,6 +155,14 @@ def test_a_cluster_behind_tls_computes_for_who_has_its_certificate_and_for_nobod
             assert sweep(measure, POINTS, seed=1, workers=address) == sweep(
                 measure, POINTS, seed=1, workers=1
             )
+
+
+def test_a_client_that_could_not_begin_is_closed_at_once():
+    """Closed by the collector of garbage, it would wait for a lock that its own thread may hold."""
+    with pytest.raises(CourseError, match="no Dask scheduler answers"):
+        sweep(measure, POINTS, seed=1, workers="tls://127.0.0.1:9")  # without a certificate
+    left = [each.status for each in gc.get_objects() if isinstance(each, Client)]
+    assert left and set(left) == {"closed"}
 
 
 # ---- what the book says of it
