@@ -38,6 +38,7 @@ def started(tmp_path) -> Iterator[tuple[subprocess.Popen, Path, list[str]]]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a script starts it
     )
     yield process, tmp_path / "hub", [process.stdout.readline() for _ in range(6)]
     process.kill()

@@ -84,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     if os.name == "nt":
         sys.exit("make hub: JupyterHub does not run on Windows; use WSL")
     given, more = options(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped like that, it tidies up too
+    for each in (signal.SIGTERM, signal.SIGINT):  # what a script starts begins deaf to Ctrl-C
+        signal.signal(each, signal.default_int_handler)
     try:
         check_reach(given.one_user)
         port = choose_port(given.port)
