@@ -84,7 +84,7 @@ def test_every_image_has_a_version():
 
 
 def test_no_file_holds_a_secret():
-    filled = re.compile(r"(?i)(?:password|secret|token|api_key)\w*\s*[:=]\s*['\"]?[\w$]")
+    filled = re.compile(r"(?i)(?:password|secret|token(?!_url)|api_key)\w*\s*[:=]\s*['\"]?[\w$]")
     for path in [*DEPLOY.rglob("*.y*ml"), DEPLOY / ".env.example", DEPLOY / "Dockerfile"]:
         for line in path.read_text(encoding="utf-8").splitlines():
             if filled.search(line):
