@@ -8,6 +8,7 @@ const MORE = 8; // that are read for a term which goes by another name than the 
 const CHAPTERS = 8, SECTIONS = 3; // that are shown, and sections of each
 const PAUSE = 60; // ms after a key
 const HOME = 3; // how much more the chapter counts that builds the term asked for
+const ASIDE = 0.3; // how much less a page counts that is no chapter: how to teach, run a hub, find a path
 const RANKING = { termSimilarity: 6, pageLength: 0.5, termFrequency: 0.8, metaWeights: { title: 6, also: 6, at: 0, page: 0, part: 0, kind: 0, home: 0 } };
 
 const make = (tag, props = {}, ...children) => {
@@ -68,7 +69,8 @@ const isTerm = (entry, asked) => entry.meta.kind === "term"
 function worth(chapter, homes) {
   const [first, second = 0, third = 0] = chapter.entries.map((entry) => entry.score);
   if (chapter.entries[0].kind === "term") return first;
-  return (first + 0.4 * second + 0.2 * third) * (homes.has(chapter.title) ? HOME : 1);
+  const favour = homes.has(chapter.title) ? HOME : chapter.part === "Reference" ? ASIDE : 1;
+  return (first + 0.4 * second + 0.2 * third) * favour;
 }
 
 /** The best entries of what was found, read: the first `most` of this part, or of all. A part is no filter of
