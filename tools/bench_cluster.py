@@ -29,6 +29,7 @@ from tqdm import tqdm
 from coursekit.chapters import carried, text
 from coursekit.sweep import Point, grid, sweep
 from tools import bench_consensus, bench_rag
+from tools.page import put
 from tools.project import ROOT
 
 RECORD, PAGE = ROOT / "book" / "cluster.json", ROOT / "book" / "cluster.md"
@@ -36,7 +37,6 @@ RUNS, EMPTY = 3, 500  # EMPTY: points that compute nothing, to see what a point 
 SEED, FIRST = 1961, 200_000
 LINES = "01_littles_law"
 WORKERS = (1, 2, 4)
-START, END = "% measured\n", "% until here\n"  # what stands between them in the page is made
 
 
 def wait(chapter: str, load: float, scv: float, again: int, rng: np.random.Generator) -> float:
@@ -211,8 +211,7 @@ def written(page: str, found: dict) -> str:
         f"{machine['cores']} cores, load {machine['load']} before the first run, Python {machine['python']}, "
         f"Dask {machine['distributed']}; best of {found['runs']} runs."
     )
-    above, rest = page.split(START)
-    return f"{above}{START}\n{of}\n\n{tables(found)}\n\n{END}{rest.split(END)[1]}"
+    return put(page, "measured", f"{of}\n\n{tables(found)}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import yaml
 
+from tools.page import put
 from tools.project import ROOT
 
 FILES = ROOT / "deploy" / "hub-k8s"
 LOAD, PAGE = ROOT / "book" / "load.json", ROOT / "book" / "hub_kubernetes.md"
 SIZES = {30: 1.0, 300: 0.5, 3000: 0.2}  # students, and which share of them works at the busiest hour
-START, END = "% computed\n", "% until here\n"  # what stands between them in the page is made
 WEEK_H, MONTH_WEEKS = 168, 52 / 12
 
 
@@ -157,8 +157,7 @@ def table(given: Assumptions, use: Place) -> str:
 def written(page: str) -> str:
     """The page with the table as it is computed now."""
     use, _ = used()
-    above, rest = page.split(START)
-    return f"{above}{START}\n{table(Assumptions(), use)}\n\n{END}{rest.split(END)[1]}"
+    return put(page, "cost", table(Assumptions(), use))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,7 +5,6 @@ What is found is kept in book/marking.json, from which the tables of book/markin
 
 import hashlib
 import json
-import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from tools.marking import attacks, course, hostile
 from tools.marking.collect import Submission
 from tools.marking.exercises import assignment
+from tools.page import put
 from tools.project import ROOT
 
 RECORD = ROOT / "book" / "marking.json"
@@ -127,6 +127,5 @@ def keep(what: str, rows: list[dict]) -> None:
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     record[what] = rows
     RECORD.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    frame = re.compile(rf"(?<=% {what}: begin\n\n).*?(?=\n% {what}: end)", re.DOTALL)
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(frame.sub(lambda _: WRITTEN[what](rows), page), encoding="utf-8")
+    PAGE.write_text(put(page, what, WRITTEN[what](rows).rstrip()), encoding="utf-8")
